@@ -1,1 +1,89 @@
-export {};
+export {
+  type Dataset,
+  type Dialogue,
+  type LoadedDataset,
+  type ModalityInfo,
+  type Seal,
+  type SealedLabels,
+  SPLITS,
+  type Split,
+  visibleLabels,
+} from "./contracts/dataset.ts";
+export type { Engine, TensorTree } from "./contracts/engine.ts";
+export type {
+  Context,
+  Encoder,
+  EncoderSite,
+  Fusion,
+  FusionOutputs,
+  FusionSite,
+  Inputs,
+  Loss,
+  Module,
+  Objective,
+  ObjectiveSite,
+  RandomSource,
+  Streams,
+} from "./contracts/modules.ts";
+export type { Optimizer, OptimizerState } from "./contracts/optimizer.ts";
+export {
+  type DatasetSite,
+  type DatasetSource,
+  definePlugin,
+  PLUGIN_KINDS,
+  type Plugin,
+  type PluginKind,
+  type PluginKinds,
+  type PluginRegistry,
+} from "./contracts/plugins.ts";
+export { outputDim, type SingleLabelTask, type Targets, type Task } from "./contracts/task.ts";
+export { createEagerEngine, EAGER_BACKENDS, type EagerBackend } from "./engine/eager.ts";
+export { type ErrorCode, type ErrorDetails, MerclabError, nearestName, suggestName } from "./errors.ts";
+export { type CrossEntropyOptions, crossEntropy, inverseFrequencyWeights } from "./losses/cross-entropy.ts";
+export { klDivergence } from "./losses/divergence.ts";
+export { shortModalityName } from "./modalities.ts";
+export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
+export { addCoupledDecay, clipByGlobalNorm, globalNorm } from "./optimizers/gradients.ts";
+export { createSgd, type SgdOptions } from "./optimizers/sgd.ts";
+export {
+  embeddingWithPadding,
+  type Initializer,
+  identity,
+  normal,
+  ones,
+  uniformFanIn,
+  zeros,
+} from "./parameters/initializers.ts";
+export { layerNormSpecs, linearSpecs } from "./parameters/layers.ts";
+export {
+  countParameters,
+  type HostTensor,
+  initialParameters,
+  joinSpecs,
+  type ParameterCount,
+  type ParameterSpec,
+  type Parameters,
+  parameter,
+  parametersFromArrays,
+  sizeOf,
+} from "./parameters/parameters.ts";
+export { encodeSafetensors, parseSafetensors } from "./parameters/safetensors.ts";
+export { drawBits, drawDropoutMask, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
+export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
+export { createRandomSource } from "./random/source.ts";
+export { threefry } from "./random/threefry.ts";
+export { type AttentionOptions, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
+export { valueAndGradients } from "./tensors/gradients.ts";
+export {
+  concatLast,
+  contextWithin,
+  dropout,
+  embed,
+  fastTanh,
+  geluErf,
+  geluTanh,
+  layerNorm,
+  linear,
+  positionEncoding,
+} from "./tensors/layers.ts";
+export { createLayout, type Layout, packTokens, padMask, padTokens } from "./tensors/layout.ts";

@@ -1,0 +1,67 @@
+// Datasets as plain arrays on the host. Test labels are not in them: they lie behind a seal that the scoring step
+// opens after training.
+import { MerclabError } from "../errors.ts";
+import type { Task } from "./task.ts";
+
+export const SPLITS = ["train", "valid", "test"] as const;
+export type Split = (typeof SPLITS)[number];
+
+/** A modality and the width of its feature vectors. Names are free; text, audio and visual are the usual ones. */
+export interface ModalityInfo {
+  readonly name: string;
+  readonly dim: number;
+}
+
+/** One conversation, its utterances in speaking order. */
+export interface Dialogue {
+  readonly id: string;
+  readonly utteranceIds: readonly string[];
+  /** Per modality, row-major `[utterances, dim]`, normalised, finite. */
+  readonly features: Readonly<Record<string, Float32Array>>;
+  /** Per modality `[utterances]`: 1 = the modality was observed. */
+  readonly present: Readonly<Record<string, Uint8Array>>;
+  /** `[utterances]`, 0 … numSpeakers − 1. */
+  readonly speakers: Int32Array;
+  /** `[utterances]` class index. Absent where labels are sealed. */
+  readonly labels?: Int32Array;
+}
+
+/** What a trial may see: everything but the labels of the test part. */
+export interface Dataset {
+  readonly name: string;
+  /** Synthetic data are marked in every table and run. */
+  readonly source: "real" | "synthetic";
+  readonly task: Task;
+  readonly modalities: readonly ModalityInfo[];
+  readonly numSpeakers: number;
+  /** Changes when any feature, label, split or normalisation does; part of a trial's identity. */
+  readonly fingerprint: string;
+  readonly splits: Readonly<Record<Split, readonly Dialogue[]>>;
+  /** Training utterances per class. */
+  readonly trainClassCounts: readonly number[];
+}
+
+/** Labels of the test part, dialogue by dialogue, in the order of `splits.test`. */
+export type SealedLabels = readonly Int32Array[];
+
+/** Keeps test labels until somebody states why they are needed. */
+export interface Seal {
+  /** @param reason stored with the result, e.g. "scoring after training" */
+  open(reason: string): SealedLabels;
+}
+
+/** A dataset as its plugin loads it. The trainer gets `dataset` only. */
+export interface LoadedDataset {
+  readonly dataset: Dataset;
+  readonly seal: Seal;
+}
+
+/** Labels of a dialogue that a trial may see. @throws MerclabError `sealed` for test dialogues */
+export function visibleLabels(dialogue: Dialogue): Int32Array {
+  if (dialogue.labels === undefined) {
+    throw new MerclabError("sealed", `the labels of dialogue "${dialogue.id}" are sealed`, {
+      hint: "Test labels are read by the scoring step only, after training has ended.",
+    });
+  }
+  return dialogue.labels;
+}

@@ -1,0 +1,107 @@
+// The contracts of the parts of a model. A part declares its parameters and is a pure function over them: no reads
+// of values, no branch on a tensor, no hidden state, so that a whole training step can be traced and compiled.
+import type { Tensor, Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
+import type { ParameterSpec, Parameters } from "../parameters/parameters.ts";
+import type { Layout } from "../tensors/layout.ts";
+import type { ModalityInfo } from "./dataset.ts";
+import type { Targets, Task } from "./task.ts";
+
+/** One `[tokens, dim]` tensor per modality, keyed by modality name. */
+export type Streams = Readonly<Record<string, Tensor2D>>;
+
+/** A packed batch as a model sees it. */
+export interface Inputs {
+  /** Per modality `[tokens, dim_m]`. */
+  readonly features: Streams;
+  /** Per modality `[tokens]`: 1 = observed, 0 = missing or padding token. */
+  readonly present: Readonly<Record<string, Tensor1D>>;
+  /** `[tokens]` int32. */
+  readonly speakers: Tensor1D;
+  readonly layout: Layout;
+}
+
+/** Where a model's random tensors come from: keyed by site, so one site never disturbs another. */
+export interface RandomSource {
+  /** Inverted dropout mask: 0 with probability `rate`, else 1 / (1 − rate). */
+  dropoutMask(site: string, shape: readonly number[], rate: number): Tensor;
+  /** Standard normal noise. */
+  normal(site: string, shape: readonly number[]): Tensor;
+  /** A source whose sites lie under `name`. */
+  within(name: string): RandomSource;
+}
+
+/** What a part may know besides parameters and inputs. Without `random` (evaluation) nothing is dropped or noised. */
+export interface Context {
+  readonly random?: RandomSource;
+}
+
+export interface Module {
+  readonly parameters: readonly ParameterSpec[];
+}
+
+/** Features to one sequence per modality, all of one width. */
+export interface Encoder extends Module {
+  /** Modalities of the streams that come out, in order. */
+  readonly modalities: readonly string[];
+  /** Width of every stream. */
+  readonly dim: number;
+  apply(parameters: Parameters, inputs: Inputs, context: Context): Streams;
+}
+
+/** What a fusion computed, and what it can show. */
+export interface FusionOutputs {
+  /** `[tokens, dim]` */
+  readonly fused: Tensor2D;
+  /** Per modality `[tokens, dim]`, where the fusion keeps them meaningful on their own. */
+  readonly streams?: Streams;
+  /** Named weights for pictures: gates `[tokens, modalities, …]` or attention `[batch, time, time]`. */
+  readonly shown?: Readonly<Record<string, Tensor>>;
+  /** Extra scalar losses by name, added to the objective. */
+  readonly losses?: Readonly<Record<string, Tensor>>;
+}
+
+/** Streams to one fused sequence. */
+export interface Fusion extends Module {
+  readonly dim: number;
+  /** What `apply` gives besides `fused`; objectives ask for it before anything trains. */
+  readonly gives: ReadonlySet<"streams">;
+  /** Name of the classifier in the method's official weights, where there is one. */
+  readonly classifierName?: string;
+  apply(parameters: Parameters, streams: Streams, inputs: Inputs, context: Context): FusionOutputs;
+}
+
+export interface Loss {
+  /** Scalar that is minimised. */
+  readonly total: Tensor;
+  /** Scalars by name, for curves. */
+  readonly terms: Readonly<Record<string, Tensor>>;
+}
+
+/** Outputs and targets to a scalar loss; may own parameters that only training needs (student heads). */
+export interface Objective extends Module {
+  readonly needs: ReadonlySet<"streams">;
+  /** @param logits `[tokens, outputDim(task)]` */
+  loss(parameters: Parameters, logits: Tensor2D, outputs: FusionOutputs, targets: Targets, context: Context): Loss;
+}
+
+/** What an encoder's factory is told about the data. */
+export interface EncoderSite {
+  readonly modalities: readonly ModalityInfo[];
+  readonly numSpeakers: number;
+}
+
+/** What a fusion's factory is told about the encoder. */
+export interface FusionSite {
+  readonly modalities: readonly string[];
+  readonly dim: number;
+}
+
+/** What an objective's factory is told about task, fusion and training part. */
+export interface ObjectiveSite {
+  readonly task: Task;
+  readonly modalities: readonly string[];
+  /** Width of the fusion's streams. */
+  readonly dim: number;
+  /** Training utterances per class. */
+  readonly trainClassCounts: readonly number[];
+}

@@ -1,0 +1,58 @@
+// Classification losses over packed tokens; padding tokens have mask 0 and never count.
+import {
+  div,
+  exp,
+  logSoftmax,
+  matMul,
+  mul,
+  neg,
+  oneHot,
+  pow,
+  reshape,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  tensor2d,
+} from "@tensorflow/tfjs-core";
+import type { Targets } from "../contracts/task.ts";
+
+export interface CrossEntropyOptions {
+  /** One weight per class; all 1 when absent. */
+  readonly classWeights?: readonly number[] | undefined;
+  /** Focal exponent γ of −(1 − p)^γ·log p; 0 is plain cross-entropy. */
+  readonly focalGamma?: number | undefined;
+}
+
+/**
+ * Weighted cross-entropy −Σ m·w[y]·log p[y] / Σ m·w[y], optionally focal (Lin et al. 2017, equation 4).
+ *
+ * @param logits `[tokens, classes]`
+ * @returns scalar
+ */
+export function crossEntropy(logits: Tensor2D, targets: Targets, options: CrossEntropyOptions = {}): Tensor {
+  const classes = logits.shape[1];
+  const chosen = oneHot(targets.labels, classes, 1, 0, "float32") as Tensor2D;
+  const logProbability = sum(mul(chosen, logSoftmax(logits)), 1); // [tokens]
+  const weights = tokenWeights(chosen, targets, options.classWeights);
+  const gamma = options.focalGamma ?? 0;
+  const focus = gamma === 0 ? logProbability : mul(logProbability, pow(sub(1, exp(logProbability)), gamma));
+  return div(neg(sum(mul(weights, focus))), sum(weights));
+}
+
+function tokenWeights(chosen: Tensor2D, targets: Targets, classWeights?: readonly number[]): Tensor {
+  if (classWeights === undefined) {
+    return targets.mask;
+  }
+  const perToken = matMul(chosen, tensor2d([...classWeights], [classWeights.length, 1]));
+  return mul(targets.mask, reshape(perToken, [targets.mask.shape[0]]));
+}
+
+/**
+ * Inverse class frequencies N / n_c, the weights of SDT's and LMAM's IEMOCAP recipes. A class that training never
+ * shows gets weight 0: nothing can be learned about it.
+ */
+export function inverseFrequencyWeights(counts: readonly number[]): number[] {
+  const total = counts.reduce((sumSoFar, count) => sumSoFar + count, 0);
+  return counts.map((count) => (count === 0 ? 0 : total / count));
+}

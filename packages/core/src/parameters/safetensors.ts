@@ -1,0 +1,96 @@
+// Reads and writes safetensors bytes: an 8-byte little-endian header length, a JSON header, raw little-endian data.
+// https://github.com/huggingface/safetensors (format). F32 and F64 are read, F32 is written.
+import { MerclabError } from "../errors.ts";
+import { type HostTensor, sizeOf } from "./parameters.ts";
+
+interface HeaderEntry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
+
+const ITEM_BYTES: Readonly<Record<string, number>> = { F32: 4, F64: 8 };
+
+/** @throws MerclabError `data` when the bytes are no safetensors file, or one that reaches beyond its end */
+export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string, HostTensor> {
+  const fail = (message: string, hint?: string): never => {
+    throw new MerclabError("data", `not a readable safetensors file: ${message}`, { where, hint });
+  };
+  if (bytes.byteLength < 8) {
+    fail("shorter than its 8-byte header length");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes > bytes.byteLength - 8) {
+    fail(`the header says ${headerBytes} bytes, the file has ${bytes.byteLength}`);
+  }
+  let header: Record<string, unknown> = {};
+  try {
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))) as Record<string, unknown>;
+  } catch {
+    fail("its header is no JSON");
+  }
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") {
+      continue;
+    }
+    if (!isHeaderEntry(entry)) {
+      return fail(`the entry of tensor "${name}" is malformed`);
+    }
+    const itemBytes = ITEM_BYTES[entry.dtype];
+    if (itemBytes === undefined) {
+      return fail(`tensor "${name}" has dtype ${entry.dtype}`, "Save the weights as float32 or float64.");
+    }
+    const [start, end] = entry.data_offsets;
+    const count = sizeOf(entry.shape);
+    const at = 8 + headerBytes + start;
+    if (end - start !== count * itemBytes || 8 + headerBytes + end > bytes.byteLength || start < 0) {
+      fail(`the data of tensor "${name}" do not fit shape [${entry.shape.join(", ")}] or the file`);
+    }
+    const data = new Float32Array(count);
+    for (let i = 0; i < count; i++) {
+      data[i] = itemBytes === 4 ? view.getFloat32(at + 4 * i, true) : view.getFloat64(at + 8 * i, true);
+    }
+    tensors.set(name, { shape: entry.shape, data });
+  }
+  return tensors;
+}
+
+/** Float32 tensors to safetensors bytes, in the order of the map. */
+export function encodeSafetensors(tensors: ReadonlyMap<string, HostTensor>): Uint8Array {
+  const header: Record<string, HeaderEntry> = {};
+  let offset = 0;
+  for (const [name, { shape, data }] of tensors) {
+    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + 4 * data.length] };
+    offset += 4 * data.length;
+  }
+  const json = JSON.stringify(header);
+  const headerText = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const bytes = new Uint8Array(8 + headerText.length + offset);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(headerText.length), true);
+  bytes.set(headerText, 8);
+  let at = 8 + headerText.length;
+  for (const { data } of tensors.values()) {
+    for (const value of data) {
+      view.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
+  return bytes;
+}
+
+function isHeaderEntry(entry: unknown): entry is HeaderEntry {
+  const candidate = entry as Partial<HeaderEntry> | null;
+  return (
+    typeof candidate === "object" &&
+    candidate !== null &&
+    typeof candidate.dtype === "string" &&
+    Array.isArray(candidate.shape) &&
+    candidate.shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0) &&
+    Array.isArray(candidate.data_offsets) &&
+    candidate.data_offsets.length === 2 &&
+    candidate.data_offsets.every((offset) => Number.isSafeInteger(offset))
+  );
+}

@@ -1,0 +1,110 @@
+// Packed batches: the utterances of a batch lie end to end, `[tokens, dim]`, so that linear layers never work on
+// padding. The layout knows where each dialogue lies and converts to padded `[batch, time, dim]` and back: two
+// gathers, each the other's gradient.
+import {
+  customGrad,
+  expandDims,
+  gather,
+  mul,
+  reshape,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  tensor1d,
+  tensor2d,
+} from "@tensorflow/tfjs-core";
+
+export interface Layout {
+  /** Rows of the packed form, padding tokens included. */
+  readonly tokens: number;
+  /** Dialogues. */
+  readonly batch: number;
+  /** Longest dialogue. */
+  readonly time: number;
+  /** `[batch · time]` int32: the token at each padded place (0 where there is none). */
+  readonly toPadded: Tensor1D;
+  /** `[tokens]` int32: the padded place of each token (0 for padding tokens). */
+  readonly toPacked: Tensor1D;
+  /** `[batch, time]`, 1 = real utterance. */
+  readonly mask: Tensor2D;
+  /** `[tokens]`, 1 = real utterance; 0 only where the token count was rounded up to a bucket. */
+  readonly tokenMask: Tensor1D;
+  /** `[tokens]`: place of the utterance in its dialogue, from 0. */
+  readonly positions: Tensor1D;
+}
+
+/** Layout of dialogues with these lengths; `tokens` and `time` may be rounded up to a bucket. */
+export function createLayout(
+  lengths: readonly number[],
+  bucket: { readonly tokens?: number; readonly time?: number } = {},
+): Layout {
+  const used = lengths.reduce((sum, length) => sum + length, 0);
+  const tokens = bucket.tokens ?? used;
+  const time = bucket.time ?? Math.max(...lengths);
+  if (lengths.length === 0 || lengths.some((length) => length < 1 || length > time) || used > tokens) {
+    throw new RangeError(`createLayout: lengths [${lengths.join(", ")}] do not fit ${tokens} tokens, ${time} steps`);
+  }
+  const batch = lengths.length;
+  const toPadded = new Int32Array(batch * time);
+  const toPacked = new Int32Array(tokens);
+  const mask = new Float32Array(batch * time);
+  const tokenMask = new Float32Array(tokens);
+  const positions = new Float32Array(tokens);
+  let token = 0;
+  lengths.forEach((length, row) => {
+    for (let position = 0; position < length; position++, token++) {
+      const place = row * time + position;
+      toPadded[place] = token;
+      toPacked[token] = place;
+      mask[place] = 1;
+      tokenMask[token] = 1;
+      positions[token] = position;
+    }
+  });
+  return {
+    tokens,
+    batch,
+    time,
+    toPadded: tensor1d(toPadded, "int32"),
+    toPacked: tensor1d(toPacked, "int32"),
+    mask: tensor2d(mask, [batch, time]),
+    tokenMask: tensor1d(tokenMask),
+    positions: tensor1d(positions),
+  };
+}
+
+/** `[tokens, dim]` to `[batch, time, dim]`, zeros on padding. */
+export function padTokens(packed: Tensor2D, layout: Layout): Tensor3D {
+  const convert = customGrad((x) => ({
+    value: toPadded(x as Tensor2D, layout),
+    gradFunc: (dy) => toPacked(dy as Tensor3D, layout),
+  }));
+  return convert(packed) as Tensor3D;
+}
+
+/** `[batch, time, dim]` to `[tokens, dim]`, zeros on padding tokens. */
+export function packTokens(padded: Tensor3D, layout: Layout): Tensor2D {
+  const convert = customGrad((x) => ({
+    value: toPacked(x as Tensor3D, layout),
+    gradFunc: (dy) => toPadded(dy as Tensor2D, layout),
+  }));
+  return convert(padded) as Tensor2D;
+}
+
+/** `[tokens]` to `[batch, time]`, zeros on padding; for masks, so it needs no gradient. */
+export function padMask(mask: Tensor1D, layout: Layout): Tensor2D {
+  return reshape(toPadded(expandDims(mask, 1) as Tensor2D, layout), [layout.batch, layout.time]) as Tensor2D;
+}
+
+function toPadded(packed: Tensor2D, layout: Layout): Tensor {
+  const rows = gather(packed, layout.toPadded);
+  const masked = mul(rows, reshape(layout.mask, [layout.batch * layout.time, 1]));
+  return reshape(masked, [layout.batch, layout.time, packed.shape[1]]);
+}
+
+function toPacked(padded: Tensor3D, layout: Layout): Tensor {
+  const dim = padded.shape[2];
+  const rows = gather(reshape(padded, [layout.batch * layout.time, dim]) as Tensor2D, layout.toPacked);
+  return mul(rows, expandDims(layout.tokenMask, 1));
+}
