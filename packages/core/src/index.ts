@@ -39,7 +39,8 @@ export {
 export { outputDim, type SingleLabelTask, type Targets, type Task } from "./contracts/task.ts";
 export { createEagerEngine, EAGER_BACKENDS, type EagerBackend } from "./engine/eager.ts";
 export { type ErrorCode, type ErrorDetails, MerclabError, nearestName, suggestName } from "./errors.ts";
-export { type CrossEntropyOptions, crossEntropy, inverseFrequencyWeights } from "./losses/cross-entropy.ts";
+export { type ClassWeights, classWeightsOption, resolveClassWeights } from "./losses/class-weights.ts";
+export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
 export { klDivergence } from "./losses/divergence.ts";
 export { shortModalityName } from "./modalities.ts";
 export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
@@ -68,6 +69,7 @@ export {
   sizeOf,
 } from "./parameters/parameters.ts";
 export { encodeSafetensors, parseSafetensors } from "./parameters/safetensors.ts";
+export { plugins as corePlugins } from "./plugins/index.ts";
 export { drawBits, drawDropoutMask, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
 export { createRandomSource } from "./random/source.ts";
@@ -84,6 +86,8 @@ export {
   geluTanh,
   layerNorm,
   linear,
+  oneHotRows,
   positionEncoding,
+  stopGradient,
 } from "./tensors/layers.ts";
 export { createLayout, type Layout, packTokens, padMask, padTokens } from "./tensors/layout.ts";

@@ -1,1 +1,10 @@
-export {};
+import type { Plugin } from "@merclab/core";
+import { linearPlugin } from "./linear.ts";
+import { sdtEncoderPlugin } from "./sdt.ts";
+import { transformerPlugin } from "./transformer.ts";
+
+export { createLinearEncoder, linearOptions } from "./linear.ts";
+export { createSdtEncoder, type SdtEncoderOptions, sdtEncoderOptions } from "./sdt.ts";
+export { createTransformerEncoder, type TransformerOptions, transformerOptions } from "./transformer.ts";
+
+export const plugins: readonly Plugin[] = [linearPlugin, transformerPlugin, sdtEncoderPlugin];

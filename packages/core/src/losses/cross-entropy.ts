@@ -6,7 +6,6 @@ import {
   matMul,
   mul,
   neg,
-  oneHot,
   pow,
   reshape,
   sub,
@@ -16,6 +15,7 @@ import {
   tensor2d,
 } from "@tensorflow/tfjs-core";
 import type { Targets } from "../contracts/task.ts";
+import { oneHotRows } from "../tensors/layers.ts";
 
 export interface CrossEntropyOptions {
   /** One weight per class; all 1 when absent. */
@@ -32,7 +32,7 @@ export interface CrossEntropyOptions {
  */
 export function crossEntropy(logits: Tensor2D, targets: Targets, options: CrossEntropyOptions = {}): Tensor {
   const classes = logits.shape[1];
-  const chosen = oneHot(targets.labels, classes, 1, 0, "float32") as Tensor2D;
+  const chosen = oneHotRows(targets.labels, classes);
   const logProbability = sum(mul(chosen, logSoftmax(logits)), 1); // [tokens]
   const weights = tokenWeights(chosen, targets, options.classWeights);
   const gamma = options.focalGamma ?? 0;
@@ -46,13 +46,4 @@ function tokenWeights(chosen: Tensor2D, targets: Targets, classWeights?: readonl
   }
   const perToken = matMul(chosen, tensor2d([...classWeights], [classWeights.length, 1]));
   return mul(targets.mask, reshape(perToken, [targets.mask.shape[0]]));
-}
-
-/**
- * Inverse class frequencies N / n_c, the weights of SDT's and LMAM's IEMOCAP recipes. A class that training never
- * shows gets weight 0: nothing can be learned about it.
- */
-export function inverseFrequencyWeights(counts: readonly number[]): number[] {
-  const total = counts.reduce((sumSoFar, count) => sumSoFar + count, 0);
-  return counts.map((count) => (count === 0 ? 0 : total / count));
 }

@@ -1,8 +1,10 @@
 // Layers as functions over parameters: linear maps, norms, activations, embeddings, positions, dropout.
 import {
   add,
+  cast,
   concat,
   cos,
+  customGrad,
   erf,
   expandDims,
   matMul,
@@ -20,6 +22,7 @@ import {
   type Tensor1D,
   type Tensor2D,
   tensor1d,
+  zerosLike,
 } from "@tensorflow/tfjs-core";
 import type { Context } from "../contracts/modules.ts";
 import { type Parameters, parameter } from "../parameters/parameters.ts";
@@ -66,7 +69,17 @@ export function fastTanh<T extends Tensor>(x: T): T {
  * @returns `[tokens, dim]`
  */
 export function embed(table: Tensor2D, indices: Tensor1D): Tensor2D {
-  return matMul(oneHot(indices, table.shape[0], 1, 0, "float32") as Tensor2D, table);
+  return matMul(oneHotRows(indices, table.shape[0]), table);
+}
+
+/**
+ * One-hot rows in float32. (`oneHot` with that dtype writes integer bits on tfjs 4.22's wasm backend, hence the cast.)
+ *
+ * @param indices `[tokens]` int32
+ * @returns `[tokens, depth]`
+ */
+export function oneHotRows(indices: Tensor1D, depth: number): Tensor2D {
+  return cast(oneHot(indices, depth), "float32") as Tensor2D;
 }
 
 /**
@@ -99,4 +112,10 @@ export function concatLast(parts: readonly Tensor2D[]): Tensor2D {
 /** The context of a sub-part: its random sites lie under `name`. */
 export function contextWithin(context: Context, name: string): Context {
   return context.random === undefined ? context : { random: context.random.within(name) };
+}
+
+/** The value without its gradient: what comes before it in the graph gets zero. */
+export function stopGradient<T extends Tensor>(x: T): T {
+  const stopped = customGrad((value) => ({ value: (value as Tensor).clone(), gradFunc: (dy) => zerosLike(dy) }));
+  return stopped(x) as T;
 }

@@ -1,0 +1,131 @@
+// One pre-norm transformer encoder per modality over the whole dialogue (Vaswani et al. 2017; norm placement of
+// Xiong et al. 2020), with position and speaker embeddings. No modality sees another one: that is left to the fusion.
+import {
+  type Context,
+  contextWithin,
+  definePlugin,
+  dropout,
+  type Encoder,
+  type EncoderSite,
+  embed,
+  embeddingWithPadding,
+  geluErf,
+  type Inputs,
+  layerNorm,
+  layerNormSpecs,
+  linear,
+  linearSpecs,
+  MerclabError,
+  multiHeadAttention,
+  type ParameterSpec,
+  type Parameters,
+  packTokens,
+  padMask,
+  padTokens,
+  parameter,
+  positionEncoding,
+} from "@merclab/core";
+import { add, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { z } from "zod";
+
+const NORM_EPSILON = 1e-5;
+
+export const transformerOptions = z.strictObject({
+  /** Width of every stream; a multiple of numHeads, even. */
+  dim: z.int().positive().multipleOf(2).default(128),
+  numHeads: z.int().positive().default(8),
+  numLayers: z.int().positive().default(1),
+  /** Width of the feed-forward layer as a multiple of dim. */
+  feedForwardFactor: z.int().positive().default(4),
+  dropout: z.number().min(0).lt(1).default(0.5),
+  speakers: z.boolean().default(true),
+});
+
+export type TransformerOptions = z.output<typeof transformerOptions>;
+
+export function createTransformerEncoder(options: TransformerOptions, site: EncoderSite): Encoder {
+  const { dim, numHeads } = options;
+  if (dim % numHeads !== 0) {
+    throw new MerclabError("config", `encoder transformer: dim ${dim} is no multiple of numHeads ${numHeads}`);
+  }
+  return {
+    modalities: site.modalities.map(({ name }) => name),
+    dim,
+    parameters: transformerSpecs(options, site),
+    apply: (parameters, inputs, context) =>
+      Object.fromEntries(
+        site.modalities.map(({ name }) => [
+          name,
+          encodeModality(parameters, name, inputs, options, contextWithin(context, name)),
+        ]),
+      ),
+  };
+}
+
+function transformerSpecs(options: TransformerOptions, site: EncoderSite): ParameterSpec[] {
+  const { dim, numLayers, feedForwardFactor } = options;
+  const speakers = options.speakers
+    ? [{ name: "transformer.speakers", shape: [site.numSpeakers + 1, dim], initial: embeddingWithPadding }]
+    : [];
+  const perModality = site.modalities.flatMap(({ name, dim: inDim }) => {
+    const prefix = `transformer.${name}`;
+    const layers = Array.from({ length: numLayers }, (_, i) => [
+      ...layerNormSpecs(`${prefix}.${i}.attention_norm`, dim),
+      ...["q", "k", "v", "out"].flatMap((part) => linearSpecs(`${prefix}.${i}.${part}`, dim, dim)),
+      ...layerNormSpecs(`${prefix}.${i}.feed_forward_norm`, dim),
+      ...linearSpecs(`${prefix}.${i}.feed_forward.0`, dim, feedForwardFactor * dim),
+      ...linearSpecs(`${prefix}.${i}.feed_forward.1`, feedForwardFactor * dim, dim),
+    ]);
+    return [...linearSpecs(`${prefix}.input`, inDim, dim), ...layers.flat(), ...layerNormSpecs(`${prefix}.norm`, dim)];
+  });
+  return [...speakers, ...perModality];
+}
+
+function encodeModality(
+  parameters: Parameters,
+  modality: string,
+  inputs: Inputs,
+  options: TransformerOptions,
+  context: Context,
+): Tensor2D {
+  const { dim, numHeads, numLayers, dropout: rate } = options;
+  const { layout } = inputs;
+  const prefix = `transformer.${modality}`;
+  const projected = linear(parameters, `${prefix}.input`, inputs.features[modality] as Tensor2D);
+  let x = add(projected, positionEncoding(layout.positions, dim)) as Tensor2D;
+  if (options.speakers) {
+    x = add(x, embed(parameter(parameters, "transformer.speakers") as Tensor2D, inputs.speakers)) as Tensor2D;
+  }
+  x = dropout(x, rate, context, "input");
+  const keyMask = padMask(inputs.present[modality] as Tensor1D, layout);
+  for (let i = 0; i < numLayers; i++) {
+    const layer = `${prefix}.${i}`;
+    const layerContext = contextWithin(context, `layer${i}`);
+    const normed = layerNorm(parameters, `${layer}.attention_norm`, x, NORM_EPSILON);
+    const [q, k, v] = ["q", "k", "v"].map((part) => padTokens(linear(parameters, `${layer}.${part}`, normed), layout));
+    if (q === undefined || k === undefined || v === undefined) {
+      throw new Error("unreachable: three projections were made");
+    }
+    const attended = multiHeadAttention(q, k, v, keyMask, { numHeads, dropout: rate }, layerContext);
+    const out = linear(parameters, `${layer}.out`, packTokens(attended, layout));
+    x = add(x, dropout(out, rate, layerContext, "attended")) as Tensor2D;
+    const inner = geluErf(
+      linear(
+        parameters,
+        `${layer}.feed_forward.0`,
+        layerNorm(parameters, `${layer}.feed_forward_norm`, x, NORM_EPSILON),
+      ),
+    );
+    const fed = linear(parameters, `${layer}.feed_forward.1`, dropout(inner, rate, layerContext, "inner"));
+    x = add(x, dropout(fed, rate, layerContext, "fed")) as Tensor2D;
+  }
+  return layerNorm(parameters, `${prefix}.norm`, x, NORM_EPSILON);
+}
+
+export const transformerPlugin = definePlugin({
+  kind: "encoder",
+  name: "transformer",
+  summary: "One transformer encoder per modality, with position and speaker embeddings",
+  options: transformerOptions,
+  create: createTransformerEncoder,
+});

@@ -1,0 +1,82 @@
+// SDT's multimodal-level gated fusion: a softmax over the modalities, separately for each feature, weighs their
+// sequences; one matrix is shared by all modalities. Official code github.com/butterfliesss/SDT, model.py.
+import {
+  concatLast,
+  definePlugin,
+  type Fusion,
+  type FusionSite,
+  linear,
+  linearSpecs,
+  type ParameterSpec,
+  type Parameters,
+} from "@merclab/core";
+import { addN, mean, mul, softmax, stack, sum, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { z } from "zod";
+
+const settings = z.strictObject({
+  /** `as-published`: the official code; `as-described`: the paper's figure. Sets the default of `gate`. */
+  variant: z.enum(["as-published", "as-described"]).default("as-published"),
+  /**
+   * `learned`: g = softmax over modalities of W·H; `bare`: of H itself; `scalar`: one weight per modality and
+   * utterance, the mean of W·H over features; `mean`, `sum`, `concat`: no gate.
+   */
+  gate: z.enum(["learned", "bare", "scalar", "mean", "sum", "concat"]).optional(),
+});
+
+export const sdtFusionOptions = settings.transform(({ variant, gate }) => ({
+  variant,
+  gate: gate ?? (variant === "as-published" ? ("learned" as const) : ("bare" as const)),
+}));
+
+export type SdtFusionOptions = z.output<typeof sdtFusionOptions>;
+
+export function createSdtFusion({ gate }: SdtFusionOptions, site: FusionSite): Fusion {
+  const { modalities, dim } = site;
+  // One modality alone needs no gate, as the softmax over it is 1.
+  const gated = modalities.length > 1 && (gate === "learned" || gate === "scalar");
+  const parameters: ParameterSpec[] = gated ? linearSpecs("last_gate.fc", dim, dim, false) : [];
+  return {
+    dim: gate === "concat" ? dim * modalities.length : dim,
+    gives: new Set(["streams" as const]),
+    classifierName: "all_output_layer",
+    parameters,
+    apply: (values, streams) => {
+      const list = modalities.map((modality) => streams[modality] as Tensor2D);
+      const { fused, gates } = fuse(values, list, gate);
+      return gates === undefined ? { fused, streams } : { fused, streams, shown: { gates } };
+    },
+  };
+}
+
+/** @returns fused `[tokens, dim]` and gates `[tokens, dim or 1, modalities]` */
+function fuse(
+  parameters: Parameters,
+  streams: readonly Tensor2D[],
+  gate: SdtFusionOptions["gate"],
+): { fused: Tensor2D; gates?: Tensor } {
+  const [first] = streams;
+  if (first !== undefined && streams.length === 1) {
+    return { fused: first };
+  }
+  if (gate === "concat") {
+    return { fused: concatLast(streams) };
+  }
+  if (gate === "sum" || gate === "mean") {
+    const total = addN([...streams]);
+    return { fused: (gate === "sum" ? total : mul(total, 1 / streams.length)) as Tensor2D };
+  }
+  const scores = streams.map((stream) => {
+    const projected = gate === "bare" ? stream : linear(parameters, "last_gate.fc", stream);
+    return gate === "scalar" ? mean(projected, 1, true) : projected;
+  });
+  const gates = softmax(stack(scores, 2)); // [tokens, dim or 1, modalities]
+  return { fused: sum(mul(gates, stack([...streams], 2)), 2) as Tensor2D, gates };
+}
+
+export const sdtFusionPlugin = definePlugin({
+  kind: "fusion",
+  name: "sdt",
+  summary: "SDT's gated fusion: a softmax over modalities for each feature",
+  options: sdtFusionOptions,
+  create: createSdtFusion,
+});

@@ -1,0 +1,87 @@
+// SDT's objective: the fused classifier (teacher) and one student per modality learn the true labels, and the
+// students learn the teacher's prediction: γ1·CE_f + γ2·Σ CE_k + γ3·Σ KL(teacher ‖ student_k).
+// Official code github.com/butterfliesss/SDT, model.py and train.py.
+import {
+  classWeightsOption,
+  contextWithin,
+  crossEntropy,
+  definePlugin,
+  dropout,
+  klDivergence,
+  linear,
+  linearSpecs,
+  type Objective,
+  type ObjectiveSite,
+  outputDim,
+  resolveClassWeights,
+  shortModalityName,
+  stopGradient,
+} from "@merclab/core";
+import { addN, mul, relu, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { z } from "zod";
+
+export const selfDistillationOptions = z.strictObject({
+  /** Temperature T of teacher and students in the divergence. */
+  temperature: z.number().positive().default(1),
+  /** γ1, weight of the fused cross-entropy. */
+  taskWeight: z.number().nonnegative().default(1),
+  /** γ2, weight of the students' cross-entropies (hard labels); 0 removes them. */
+  hardWeight: z.number().nonnegative().default(1),
+  /** γ3, weight of the divergences (soft labels); 0 removes them. */
+  softWeight: z.number().nonnegative().default(1),
+  /** Keeps the divergence from training the teacher; the official code lets it. */
+  detachTeacher: z.boolean().default(false),
+  /** Multiplies the divergence by T², after Hinton et al. 2015; the official code does not. */
+  scaleT2: z.boolean().default(false),
+  classWeights: classWeightsOption.default("none"),
+  /** Dropout before the students' linear layers. */
+  dropout: z.number().min(0).lt(1).default(0.5),
+});
+
+export type SelfDistillationOptions = z.output<typeof selfDistillationOptions>;
+
+export function createSelfDistillation(options: SelfDistillationOptions, site: ObjectiveSite): Objective {
+  const { temperature, taskWeight, hardWeight, softWeight } = options;
+  const classWeights = resolveClassWeights(options.classWeights, site.trainClassCounts);
+  const usesStudents = hardWeight > 0 || softWeight > 0;
+  const students = usesStudents ? site.modalities : [];
+  return {
+    needs: new Set(["streams" as const]),
+    parameters: students.flatMap((modality) => linearSpecs(studentName(modality), site.dim, outputDim(site.task))),
+    loss: (parameters, logits, outputs, targets, context) => {
+      const terms: Record<string, Tensor> = { task: crossEntropy(logits, targets, { classWeights }) };
+      const weighted: Tensor[] = [mul(terms.task as Tensor, taskWeight)];
+      const soften = (x: Tensor2D) => mul(x, 1 / temperature) as Tensor2D;
+      const teacher = soften(options.detachTeacher ? stopGradient(logits) : logits);
+      for (const modality of students) {
+        const stream = relu(outputs.streams?.[modality] as Tensor2D);
+        const dropped = dropout(stream, options.dropout, contextWithin(context, "student"), modality);
+        const student = linear(parameters, studentName(modality), dropped);
+        if (hardWeight > 0) {
+          const hard = crossEntropy(student, targets, { classWeights });
+          terms[`hard.${modality}`] = hard;
+          weighted.push(mul(hard, hardWeight));
+        }
+        if (softWeight > 0) {
+          const soft = klDivergence(teacher, soften(student), targets.mask);
+          terms[`soft.${modality}`] = soft;
+          weighted.push(mul(soft, options.scaleT2 ? softWeight * temperature ** 2 : softWeight));
+        }
+      }
+      return { total: addN(weighted), terms };
+    },
+  };
+}
+
+/** Official names: t_output_layer.2 and so on (a ReLU and a dropout come before it). */
+function studentName(modality: string): string {
+  return `${shortModalityName(modality)}_output_layer.2`;
+}
+
+export const selfDistillationPlugin = definePlugin({
+  kind: "objective",
+  name: "self-distillation",
+  summary: "SDT: fused and per-modality cross-entropies, and the fused prediction as soft labels",
+  options: selfDistillationOptions,
+  create: createSelfDistillation,
+});
