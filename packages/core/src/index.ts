@@ -42,6 +42,31 @@ export { type ErrorCode, type ErrorDetails, MerclabError, nearestName, suggestNa
 export { type ClassWeights, classWeightsOption, resolveClassWeights } from "./losses/class-weights.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
 export { klDivergence } from "./losses/divergence.ts";
+export { expectedCalibrationError, negativeLogLikelihood } from "./metrics/calibration.ts";
+export {
+  accuracy,
+  type ClassMetrics,
+  type ConfusionMatrix,
+  classificationMetrics,
+  classMetrics,
+  confusionMatrix,
+  macroF1,
+  type PredictionMetrics,
+  type Predictions,
+  type Probabilities,
+  type ProbabilityMetrics,
+  weightedF1,
+} from "./metrics/classification.ts";
+export { METRICS, type MetricDescriptor, type MetricName, metricDescriptor } from "./metrics/descriptors.ts";
+export { argMaxRows } from "./metrics/probabilities.ts";
+export {
+  binaryAccuracyWithoutZero,
+  binaryAccuracyWithZero,
+  meanAbsoluteError,
+  pearsonR,
+  type RegressionMetrics,
+  regressionMetrics,
+} from "./metrics/regression.ts";
 export { shortModalityName } from "./modalities.ts";
 export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
 export { addCoupledDecay, clipByGlobalNorm, globalNorm } from "./optimizers/gradients.ts";

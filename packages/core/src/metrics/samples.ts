@@ -6,7 +6,12 @@
  *
  * @throws RangeError when lengths differ, a weight is negative or not finite, or nothing counts
  */
-export function sampleWeights(metric: string, count: number, outputs: number, weights?: ArrayLike<number>): Float64Array {
+export function sampleWeights(
+  metric: string,
+  count: number,
+  outputs: number,
+  weights?: ArrayLike<number>,
+): Float64Array {
   if (outputs !== count) {
     throw new RangeError(`${metric}: expected outputs for ${count} samples, got ${outputs}`);
   }
