@@ -1,0 +1,108 @@
+// `runs/<experiment>/`: one folder per trial. The folders are the truth; any command can read them at any time.
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MerclabError } from "@merclab/core";
+import writeFileAtomic from "write-file-atomic";
+import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
+
+export interface StoredTrial {
+  readonly folder: string;
+  readonly spec: TrialSpec;
+  readonly status: TrialStatus | undefined;
+  /** Present when the trial is done. */
+  readonly result: TrialResult | undefined;
+}
+
+export const TRIAL_FILES = {
+  spec: "trial.json",
+  status: "status.json",
+  result: "result.json",
+  journal: "journal.jsonl",
+  predictions: "predictions.csv",
+  testProbabilities: "test-probabilities.npz",
+  tracking: "tracking.json",
+  log: "worker.log",
+} as const;
+
+/** Folder of an experiment's trials. */
+export function experimentFolder(runsFolder: string, experiment: string): string {
+  return join(runsFolder, experiment);
+}
+
+export function trialFolder(runsFolder: string, experiment: string, id: string): string {
+  return join(runsFolder, experiment, "trials", id);
+}
+
+/** Writes the folder and its spec, unless they are there. */
+export async function createTrialFolder(runsFolder: string, spec: TrialSpec): Promise<string> {
+  const folder = trialFolder(runsFolder, spec.experiment, spec.id);
+  const file = join(folder, TRIAL_FILES.spec);
+  try {
+    await mkdir(folder, { recursive: true });
+    if (!existsSync(file)) {
+      await writeJson(file, spec);
+    }
+  } catch (cause) {
+    throw new MerclabError("storage", `cannot write ${folder}`, { hint: "Check space and permissions.", cause });
+  }
+  return folder;
+}
+
+export async function readTrial(folder: string): Promise<StoredTrial> {
+  const spec = await readJson<TrialSpec>(join(folder, TRIAL_FILES.spec));
+  if (spec === undefined) {
+    throw new MerclabError("storage", `${folder} is no trial folder: it has no ${TRIAL_FILES.spec}`);
+  }
+  return {
+    folder,
+    spec,
+    status: await readJson<TrialStatus>(join(folder, TRIAL_FILES.status)),
+    result: await readJson<TrialResult>(join(folder, TRIAL_FILES.result)),
+  };
+}
+
+/** All trials of an experiment that have a spec; none when it never ran. */
+export async function readTrials(runsFolder: string, experiment: string): Promise<StoredTrial[]> {
+  const folder = join(experimentFolder(runsFolder, experiment), "trials");
+  const names = existsSync(folder) ? (await readdir(folder)).sort() : [];
+  const trials = names.map((name) => join(folder, name)).filter((each) => existsSync(join(each, TRIAL_FILES.spec)));
+  return Promise.all(trials.map(readTrial));
+}
+
+/** Names of experiments that have trials. */
+export async function readExperimentNames(runsFolder: string): Promise<string[]> {
+  if (!existsSync(runsFolder)) {
+    return [];
+  }
+  const entries = await readdir(runsFolder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && existsSync(join(runsFolder, entry.name, "trials")))
+    .map((entry) => entry.name)
+    .sort();
+}
+
+export async function readJson<T>(file: string): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return undefined;
+    }
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new MerclabError("storage", `${file} is no JSON`, {
+      hint: "It was written by renaming, so something else changed it; move it away to compute it again.",
+      cause,
+    });
+  }
+}
+
+/** Written aside, synced and renamed: readers see the old file or the new one, never half of it. */
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,48 @@
+// The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
+// drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+
+/** Numbers, or the names of those that JSON lacks. */
+export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
+
+/** Times are Unix milliseconds; `s` is the step, here the epoch from 1. */
+export type JournalRecord =
+  | { readonly t: "open"; readonly format: 1; readonly runKey: string; readonly attempt: number; readonly ts: number }
+  | { readonly t: "m"; readonly s: number; readonly ts: number; readonly v: Readonly<Record<string, JournalValue>> }
+  | {
+      readonly t: "end";
+      readonly status: "FINISHED" | "FAILED" | "KILLED";
+      readonly ts: number;
+      readonly reason?: string;
+    };
+
+export interface JournalWriter {
+  append(record: JournalRecord): void;
+}
+
+/** Starts a new attempt: what an interrupted one left is replaced, since a trial repeats from its first epoch. */
+export function startJournal(file: string, open: Extract<JournalRecord, { t: "open" }>): JournalWriter {
+  writeFileSync(file, `${JSON.stringify(open)}\n`);
+  return { append: (record) => appendFileSync(file, `${JSON.stringify(record)}\n`) };
+}
+
+/** Records up to the last complete line. */
+export function readJournal(file: string): JournalRecord[] {
+  if (!existsSync(file)) {
+    return [];
+  }
+  const lines = readFileSync(file, "utf8").split("\n");
+  lines.pop(); // empty after a complete last line, torn otherwise
+  return lines.map((line) => JSON.parse(line) as JournalRecord);
+}
+
+/** A metrics record; NaN and infinities are kept by name. */
+export function metricsRecord(step: number, values: Readonly<Record<string, number>>): JournalRecord {
+  const v = Object.fromEntries(
+    Object.entries(values).map(([name, value]): [string, JournalValue] => [
+      name,
+      Number.isFinite(value) ? value : (String(value) as JournalValue),
+    ]),
+  );
+  return { t: "m", s: step, ts: Date.now(), v };
+}

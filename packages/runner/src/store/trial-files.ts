@@ -1,0 +1,82 @@
+// The files of one trial folder, as data. `result.json` is written last, by renaming: that it exists means that the
+// trial is done.
+import type { ClassMetrics, ConfusionMatrix } from "@merclab/core";
+
+/** A part of the model or the run: a plugin's name and its options, every default filled in. */
+export interface ResolvedPart {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Everything that changes a number, but seed and data. */
+export interface ResolvedConfig {
+  readonly dataset: ResolvedPart;
+  readonly encoder: ResolvedPart;
+  readonly fusion: ResolvedPart;
+  readonly objective: ResolvedPart;
+  readonly optimizer: ResolvedPart;
+  readonly trainer: ResolvedPart;
+  readonly engine: ResolvedPart;
+}
+
+/** `trial.json`: written when the trial is planned, never changed. */
+export interface TrialSpec {
+  readonly schema: 1;
+  /** Hash of config, seed and data. */
+  readonly id: string;
+  readonly experiment: string;
+  readonly title: string;
+  /** The choices that tell this trial from its neighbours, e.g. { fusion: "lmam", "fusion.lmam.rank": 4 }. */
+  readonly cell: Readonly<Record<string, string | number | boolean | null>>;
+  readonly config: ResolvedConfig;
+  readonly seed: number;
+  readonly data: { readonly fingerprint: string; readonly source: "real" | "synthetic" };
+  readonly parameters: { readonly total: number; readonly trainable: number };
+}
+
+/** `status.json`: where the trial stands. */
+export interface TrialStatus {
+  readonly state: "running" | "done" | "failed" | "cancelled";
+  readonly attempt: number;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  /** First line of what went wrong. */
+  readonly error?: string;
+}
+
+/** Scalar metrics by their names in YAML and tables. */
+export type Scores = Readonly<Record<string, number>>;
+
+/** One epoch scored on the test part. */
+export interface TestScore {
+  /** From 1. */
+  readonly epoch: number;
+  readonly metrics: Scores;
+  readonly perClass: readonly ClassMetrics[];
+  readonly confusion: ConfusionMatrix;
+}
+
+/** `result.json` */
+export interface TrialResult {
+  readonly schema: 1;
+  readonly id: string;
+  readonly seed: number;
+  readonly dataset: string;
+  readonly classes: readonly string[];
+  readonly epochs: number;
+  /** How the epoch of the result was chosen. */
+  readonly selection: { readonly metric: string; readonly epoch: number; readonly valid: Scores };
+  readonly test: {
+    /** The result: the epoch that validation chose. */
+    readonly validSelected: TestScore;
+    /** What papers print: the epoch with the best test score. Never the result. */
+    readonly maxTest: TestScore;
+  };
+  /** When and why the test labels were read. */
+  readonly seal: { readonly openedAt: string; readonly reason: string };
+  /** Wall-clock seconds of training, evaluation included. */
+  readonly seconds: number;
+  readonly parameters: { readonly total: number; readonly trainable: number };
+  readonly versions: Readonly<Record<string, string>>;
+}
