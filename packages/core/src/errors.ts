@@ -41,7 +41,8 @@ export class MerclabError extends Error {
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
+  // At least one letter must stay, or every two-letter name would be near every other.
+  let bestDistance = Math.min(Math.max(2, Math.floor(name.length / 2)), name.length - 1) + 1;
   for (const candidate of known) {
     const distance = leven(wanted, candidate.toLowerCase(), { maxDistance: bestDistance });
     if (distance < bestDistance) {

@@ -1,6 +1,4 @@
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
-import { describe, expect, it } from "vitest";
 import {
   accuracy,
   argMaxRows,
@@ -15,7 +13,9 @@ import {
   pearsonR,
   regressionMetrics,
   weightedF1,
-} from "../src/index.ts";
+} from "@merclab/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
 
 interface ClassificationCase {
   name: string;

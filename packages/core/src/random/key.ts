@@ -15,11 +15,18 @@ export function keyFromSeed(seed: number): Key {
   return { k0: Math.floor(seed / 2 ** 32) >>> 0, k1: seed >>> 0 };
 }
 
-/** A key derived from another one by names or numbers: `foldKey(key, "epoch", 3)`. */
+/**
+ * A key derived from another one by names or counters: `foldKey(key, "epoch", 3)`.
+ *
+ * @throws RangeError for a number that is no 32-bit counter; it would share its key with one that is
+ */
 export function foldKey(key: Key, ...path: (string | number)[]): Key {
   let { k0, k1 } = key;
   const words = new Uint32Array(2);
   for (const part of path) {
+    if (typeof part === "number" && part !== part >>> 0) {
+      throw new RangeError(`foldKey: expected a name or an integer from 0 to 2^32 - 1, got ${part}`);
+    }
     const [c0, c1] = typeof part === "number" ? [1, part] : [2, hashName(part)];
     threefry(k0, k1, c0, c1, words, 0);
     k0 = words[0] ?? 0;
