@@ -4,6 +4,7 @@ import {
   exp,
   logSoftmax,
   matMul,
+  maximum,
   mul,
   neg,
   pow,
@@ -36,8 +37,13 @@ export function crossEntropy(logits: Tensor2D, targets: Targets, options: CrossE
   const logProbability = sum(mul(chosen, logSoftmax(logits)), 1); // [tokens]
   const weights = tokenWeights(chosen, targets, options.classWeights);
   const gamma = options.focalGamma ?? 0;
-  const focus = gamma === 0 ? logProbability : mul(logProbability, pow(sub(1, exp(logProbability)), gamma));
+  const focus = gamma === 0 ? logProbability : mul(logProbability, focalFactor(logProbability, gamma));
   return div(neg(sum(mul(weights, focus))), sum(weights));
+}
+
+/** (1 − p)^γ. The bound, below float32's smallest 1 − p, keeps the gradient finite where p = 1 and γ < 1. */
+function focalFactor(logProbability: Tensor, gamma: number): Tensor {
+  return pow(maximum(sub(1, exp(logProbability)), 1e-8), gamma);
 }
 
 function tokenWeights(chosen: Tensor2D, targets: Targets, classWeights?: readonly number[]): Tensor {
