@@ -1,1 +1,18 @@
-export {};
+export { epochBatches, evaluationBatches, type IndexedBatch, restoreOrder } from "./batches/order.ts";
+export {
+  type Bucket,
+  type HostBatch,
+  type PackedBatch,
+  packBatch,
+  packHostBatch,
+  unpackRows,
+} from "./batches/pack.ts";
+export { KNOWN_SETS, type KnownSet, shippedDescription } from "./folder/described-folder.ts";
+export { type FolderDescription, folderSchema } from "./folder/description.ts";
+export { type FolderOptions, loadFolder } from "./folder/load-folder.ts";
+export type { Problem } from "./folder/problems.ts";
+export { cmuMosiPlugin, folderPlugin, iemocapPlugin, meldPlugin } from "./plugins/folders.ts";
+export { plugins } from "./plugins/index.ts";
+export { syntheticPlugin } from "./plugins/synthetic.ts";
+export { type DescribedIssue, describeIssues, pathToString } from "./yaml/issues.ts";
+export { type ParsedYaml, parseYaml, readYamlFile } from "./yaml/parse-yaml.ts";

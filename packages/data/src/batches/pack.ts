@@ -1,0 +1,116 @@
+// Dialogues to one packed batch, on the host and as tensors, and results back to dialogues.
+import { createLayout, type Dialogue, type Inputs, type ModalityInfo, type Targets } from "@merclab/core";
+import { dispose, type Tensor, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
+
+/** Sizes to round up to, so that compiled engines meet few shapes. */
+export interface Bucket {
+  readonly tokens?: number;
+  readonly time?: number;
+}
+
+/** A packed batch on the host: utterances lie end to end, padding tokens (all zeros) last. */
+export interface HostBatch {
+  readonly lengths: readonly number[];
+  readonly tokens: number;
+  /** Per modality, row-major `[tokens, dim]`. */
+  readonly features: Readonly<Record<string, Float32Array>>;
+  /** Per modality `[tokens]`: 1 = observed. */
+  readonly present: Readonly<Record<string, Float32Array>>;
+  /** `[tokens]` */
+  readonly speakers: Int32Array;
+  /** `[tokens]`; absent when a dialogue's labels are sealed. */
+  readonly labels?: Int32Array;
+}
+
+/** A packed batch as tensors. Whoever packs it disposes it. */
+export interface PackedBatch {
+  readonly inputs: Inputs;
+  /** Absent when a dialogue's labels are sealed. */
+  readonly targets?: Targets;
+  dispose(): void;
+}
+
+export function packHostBatch(
+  dialogues: readonly Dialogue[],
+  modalities: readonly ModalityInfo[],
+  bucket: Pick<Bucket, "tokens"> = {},
+): HostBatch {
+  const lengths = dialogues.map(({ speakers }) => speakers.length);
+  const tokens = bucket.tokens ?? lengths.reduce((sum, length) => sum + length, 0);
+  const labelled = dialogues.every(({ labels }) => labels !== undefined);
+  const features: Record<string, Float32Array> = {};
+  const present: Record<string, Float32Array> = {};
+  for (const { name, dim } of modalities) {
+    features[name] = endToEnd(new Float32Array(tokens * dim), dialogues, ({ features }) => features[name], name);
+    present[name] = endToEnd(new Float32Array(tokens), dialogues, ({ present }) => present[name], name);
+  }
+  const speakers = endToEnd(new Int32Array(tokens), dialogues, (dialogue) => dialogue.speakers, "speakers");
+  const batch = { lengths, tokens, features, present, speakers };
+  if (!labelled) {
+    return batch;
+  }
+  return { ...batch, labels: endToEnd(new Int32Array(tokens), dialogues, ({ labels }) => labels, "labels") };
+}
+
+/** Packs dialogues into the tensors that a model and a loss take. */
+export function packBatch(
+  dialogues: readonly Dialogue[],
+  modalities: readonly ModalityInfo[],
+  bucket: Bucket = {},
+): PackedBatch {
+  const host = packHostBatch(dialogues, modalities, bucket);
+  const layout = createLayout(host.lengths, bucket);
+  const features: Record<string, Tensor2D> = {};
+  const present: Record<string, Tensor1D> = {};
+  for (const { name, dim } of modalities) {
+    features[name] = tensor2d(host.features[name] ?? [], [host.tokens, dim]);
+    present[name] = tensor1d(host.present[name] ?? []);
+  }
+  const inputs: Inputs = { features, present, speakers: tensor1d(host.speakers, "int32"), layout };
+  const { toPadded, toPacked, mask, tokenMask, positions } = layout;
+  const tensors: Tensor[] = [...Object.values(features), ...Object.values(present), inputs.speakers];
+  tensors.push(toPadded, toPacked, mask, tokenMask, positions);
+  if (host.labels === undefined) {
+    return { inputs, dispose: () => dispose(tensors) };
+  }
+  const targets: Targets = { labels: tensor1d(host.labels, "int32"), mask: tokenMask.clone() };
+  tensors.push(targets.labels, targets.mask);
+  return { inputs, targets, dispose: () => dispose(tensors) };
+}
+
+/**
+ * Splits rows of a packed result, e.g. probabilities, by dialogue.
+ *
+ * @param rows row-major `[tokens, width]`; padding tokens are dropped
+ * @returns per dialogue `[utterances, width]`
+ */
+export function unpackRows(rows: Float32Array, width: number, lengths: readonly number[]): Float32Array[] {
+  let at = 0;
+  return lengths.map((length) => {
+    const part = rows.slice(at, at + length * width);
+    at += part.length;
+    return part;
+  });
+}
+
+/** Copies one array per dialogue into `out`, end to end. */
+function endToEnd<T extends Float32Array | Int32Array>(
+  out: T,
+  dialogues: readonly Dialogue[],
+  select: (dialogue: Dialogue) => ArrayLike<number> | undefined,
+  what: string,
+): T {
+  let at = 0;
+  for (const dialogue of dialogues) {
+    const part = select(dialogue);
+    if (part === undefined) {
+      throw new RangeError(`packBatch: dialogue "${dialogue.id}" has no ${what}`);
+    }
+    if (at + part.length > out.length) {
+      throw new RangeError(`packBatch: ${what} of dialogue "${dialogue.id}" do not fit the batch`);
+    }
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,131 @@
+// dataset.yaml: what a feature folder says about itself. Schema in, plain description out.
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+
+/** Standardised features beyond this many deviations are cut off. */
+const DEFAULT_CLIP = 10;
+
+/** Text of a table cell; YAML may have read it as a number or a truth value. */
+const cell = z.union([z.string().min(1), z.number(), z.boolean()]).transform(String);
+
+const column = z.string().min(1);
+
+/** A file of the folder; symbolic links are checked when it is opened. */
+const file = z
+  .string()
+  .min(1)
+  .refine(
+    (path) => !isAbsolute(path) && !/^[\\/]|^[a-z]:/i.test(path),
+    "must be relative to the folder of dataset.yaml",
+  )
+  .refine((path) => !path.split(/[\\/]/).includes(".."), 'must not leave the folder of dataset.yaml ("..")');
+
+const filePerSplit = z.strictObject({ train: file, valid: file.optional(), test: file });
+
+const labels = z.strictObject({
+  type: z
+    .literal("single-label", {
+      error: ({ input }) => `labels.type: only single-label is supported so far, got ${JSON.stringify(input)}`,
+    })
+    .default("single-label"),
+  column,
+  /** Whether the column holds class names or their positions in `classes`. */
+  as: z.enum(["name", "index"]).default("name"),
+  classes: z
+    .array(cell)
+    .min(2, "needs at least two classes")
+    .refine((classes) => new Set(classes).size === classes.length, "labels.classes: a class is listed twice"),
+});
+
+const cells = z.union([cell, z.array(cell).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
+const ids = z.array(cell).min(1);
+
+const splits = z
+  .strictObject({
+    column: column.optional(),
+    /** What the column holds for each part. */
+    values: z.strictObject({ train: cells, valid: cells.optional(), test: cells }).optional(),
+    /** Dialogue ids of each part, where no column tells. */
+    dialogues: z.strictObject({ train: ids, valid: ids.optional(), test: ids }).optional(),
+  })
+  .refine(
+    ({ column, dialogues }) => (column === undefined) !== (dialogues === undefined),
+    'splits: give either "column" or "dialogues"',
+  )
+  .refine(({ column, values }) => values === undefined || column !== undefined, 'splits: "values" needs "column"');
+
+const validation = z.union([
+  z.literal("official"),
+  z.strictObject({ fraction: z.number().gt(0).lt(1).default(0.1), seed: z.int().nonnegative().default(0) }),
+]);
+
+const speakers = z
+  .strictObject({
+    column,
+    /** Everybody who speaks in the corpus, in the order of their numbers. */
+    values: z.array(cell).min(1).optional(),
+    /** Numbers start anew in each dialogue, in order of first appearance; this many at most. */
+    perDialogue: z.int().positive().optional(),
+  })
+  .refine(
+    ({ values, perDialogue }) => (values === undefined) !== (perDialogue === undefined),
+    'speakers: give either "values" (who speaks in the corpus) or "perDialogue" (at most how many in a dialogue)',
+  );
+
+const modality = z.strictObject({
+  file: z.union([file, filePerSplit]),
+  width: z.int().positive().optional(),
+  /** Column that holds 1 where the modality was observed, 0 where not. */
+  present: column.optional(),
+});
+
+const normalize = z.union([
+  z.literal("none"),
+  z.literal("standardize").transform((method) => ({ method, clip: DEFAULT_CLIP })),
+  z.strictObject({ method: z.literal("standardize"), clip: z.number().positive().default(DEFAULT_CLIP) }),
+]);
+
+export const folderSchema = z
+  .strictObject({
+    name: z.string().regex(/^[\w.-]+$/, "a name has letters, digits, dots, dashes and underscores only"),
+    /** One table, or one per part. */
+    utterances: z.union([file, filePerSplit]),
+    columns: z.strictObject({ dialogue: column, order: column.optional(), utterance: column.optional() }),
+    labels,
+    splits: splits.optional(),
+    validation: validation.optional(),
+    speakers: speakers.optional(),
+    modalities: z
+      .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
+      .refine((modalities) => Object.keys(modalities).length > 0, "modalities: name at least one"),
+    normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
+  })
+  .superRefine((description, context) => {
+    const tablePerSplit = typeof description.utterances !== "string";
+    const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (tablePerSplit && description.splits !== undefined) {
+      refuse(["splits"], 'splits: the tables under "utterances" already tell the parts; remove one of the two');
+    }
+    if (!tablePerSplit && description.splits === undefined) {
+      refuse(["utterances"], 'missing "splits": one table for all parts needs a column or lists of dialogues');
+    }
+    for (const [name, { file }] of Object.entries(description.modalities)) {
+      if (typeof file !== "string" && partNames(file) !== partNames(description.utterances)) {
+        refuse(["modalities", name, "file"], `modalities.${name}.file: parts must be those of "utterances"`);
+      }
+    }
+  });
+
+/** A checked description with every default in it. */
+export type FolderDescription = z.output<typeof folderSchema>;
+
+export type ValidationRule = z.output<typeof validation>;
+
+export type NormalizeRule = z.output<typeof normalize>;
+
+/** Validation where nothing is said: the official part if there is one, else this. */
+export const DEFAULT_VALIDATION = { fraction: 0.1, seed: 0 } as const;
+
+function partNames(files: FolderDescription["utterances"]): string {
+  return typeof files === "string" ? "" : Object.keys(files).sort().join();
+}

@@ -1,0 +1,144 @@
+// The synthetic corpus: what context-free models can reach at most, and what context adds.
+import { describe, expect, test } from "vitest";
+import { syntheticPlugin } from "../src/index.ts";
+import {
+  CLASSES,
+  generateSynthetic,
+  MOODS,
+  SIGN_STRENGTH,
+  type SyntheticCorpus,
+  type SyntheticDialogue,
+} from "../src/synthetic/generate.ts";
+
+const defaults = syntheticPlugin.options.parse({});
+const { seed, dialogues, lengths, widths, cue, labelNoise } = defaults;
+const corpus = generateSynthetic({ seed, dialogues, lengths: [...lengths], widths, cue, labelNoise });
+const part = (split: string) => corpus.dialogues.filter((dialogue) => dialogue.split === split);
+
+describe("synthetic", () => {
+  test("repeats for a seed, differs for another, and keeps its sizes", async () => {
+    const load = (options: object) =>
+      syntheticPlugin.create(syntheticPlugin.options.parse(options), { dataRoot: undefined }).load();
+    const { dataset, seal } = await load({});
+    expect(dataset.source).toBe("synthetic");
+    expect([dataset.splits.train.length, dataset.splits.valid.length, dataset.splits.test.length]).toEqual([
+      48, 12, 20,
+    ]);
+    expect((await load({})).dataset.fingerprint).toBe(dataset.fingerprint);
+    expect((await load({ seed: 1 })).dataset.fingerprint).not.toBe(dataset.fingerprint);
+    expect(seal.open("test").map((labels) => labels.length)).toEqual(
+      dataset.splits.test.map(({ speakers }) => speakers.length),
+    );
+    const total = dataset.trainClassCounts.reduce((sum, count) => sum + count, 0);
+    for (const count of dataset.trainClassCounts) {
+      expect(count / total).toBeGreaterThan(0.5 / CLASSES.length);
+      expect(count / total).toBeLessThan(2 / CLASSES.length);
+    }
+  });
+
+  test("context is worth far more than any context-free model can reach", () => {
+    const bound = contextFreeBound(cue, labelNoise);
+    const contextFree = accuracy(part("test"), (dialogue, at) => predict(corpus, dialogue, at, [at]));
+    const oracle = accuracy(part("test"), (dialogue, at) => predict(corpus, dialogue, at, [...dialogue.labels.keys()]));
+    const linear = softmaxRegression(part("train"), part("test"));
+    expect(bound).toBeGreaterThan(0.4);
+    expect(bound).toBeLessThan(0.55);
+    // The best context-free rule, played on the test part, meets its expectation (about 500 utterances).
+    expect(Math.abs(contextFree - bound)).toBeLessThan(0.07);
+    expect(oracle).toBeGreaterThan(bound + 0.3);
+    expect(linear).toBeLessThan(bound - 0.1);
+  });
+});
+
+/**
+ * Accuracy of the best predictor that sees one utterance: mood and tension are independent given the features, so
+ * the best guess is the most probable mood with the most probable tension.
+ *
+ * P(mood): largest of three projections, the right one raised by `cue`: ∫ φ(z − cue)·Φ(z)² dz.
+ * P(tension): both signs read rightly or both wrongly, each with probability Φ(SIGN_STRENGTH).
+ */
+function contextFreeBound(cue: number, labelNoise: number): number {
+  const step = 0.001;
+  let mood = 0;
+  for (let z = -8; z < 8; z += step) {
+    mood += (Math.exp(-((z - cue) ** 2) / 2) / Math.sqrt(2 * Math.PI)) * normalCdf(z) ** (MOODS - 1) * step;
+  }
+  const sign = normalCdf(SIGN_STRENGTH);
+  const right = mood * (sign ** 2 + (1 - sign) ** 2);
+  return (1 - labelNoise) * right + (labelNoise * (1 - right)) / (CLASSES.length - 1);
+}
+
+/** Abramowitz and Stegun 7.1.26, error below 1e-7. */
+function normalCdf(x: number): number {
+  const z = Math.abs(x) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * z);
+  const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const erf = 1 - poly * Math.exp(-z * z);
+  return x < 0 ? (1 - erf) / 2 : (1 + erf) / 2;
+}
+
+/** The most probable label when the mood is read from the utterances at `seen`, with the generator's own codes. */
+function predict(
+  { codes }: SyntheticCorpus,
+  { features }: SyntheticDialogue,
+  at: number,
+  seen: readonly number[],
+): number {
+  const project = (rows: Float32Array, row: number, direction: Float64Array): number =>
+    direction.reduce((sum, value, column) => sum + value * (rows[row * direction.length + column] ?? 0), 0);
+  const evidence = codes.moods.map((direction) =>
+    seen.reduce((sum, row) => sum + project(features.visual, row, direction), 0),
+  );
+  const mood = evidence.indexOf(Math.max(...evidence));
+  const tense = project(features.text, at, codes.text) * project(features.audio, at, codes.audio) > 0;
+  return 2 * mood + (tense ? 1 : 0);
+}
+
+function accuracy(
+  dialogues: readonly SyntheticDialogue[],
+  guess: (dialogue: SyntheticDialogue, at: number) => number,
+): number {
+  const hits = dialogues.flatMap((dialogue) => [...dialogue.labels].map((label, at) => guess(dialogue, at) === label));
+  return hits.filter(Boolean).length / hits.length;
+}
+
+/** Test accuracy of softmax regression over one utterance, by gradient descent. */
+function softmaxRegression(train: readonly SyntheticDialogue[], test: readonly SyntheticDialogue[]): number {
+  const inputs = ({ features, labels }: SyntheticDialogue): number[][] =>
+    [...labels.keys()].map((row) => [
+      ...Object.values(features).flatMap((values) => {
+        const dim = values.length / labels.length;
+        return [...values.subarray(row * dim, (row + 1) * dim)];
+      }),
+      1,
+    ]);
+  const x = train.flatMap(inputs);
+  const y = train.flatMap(({ labels }) => [...labels]);
+  const weights = CLASSES.map(() => new Float64Array(x[0]?.length ?? 0));
+  const scores = (row: readonly number[]): number[] =>
+    weights.map((weight) => row.reduce((sum, value, at) => sum + value * (weight[at] ?? 0), 0));
+  for (let step = 0; step < 60; step++) {
+    const gradients = weights.map((weight) => new Float64Array(weight.length));
+    x.forEach((row, i) => {
+      const logits = scores(row);
+      const top = Math.max(...logits);
+      const exps = logits.map((logit) => Math.exp(logit - top));
+      const total = exps.reduce((sum, value) => sum + value, 0);
+      gradients.forEach((gradient, label) => {
+        const error = (exps[label] ?? 0) / total - (y[i] === label ? 1 : 0);
+        row.forEach((value, at) => {
+          gradient[at] = (gradient[at] ?? 0) + (error * value) / x.length;
+        });
+      });
+    });
+    weights.forEach((weight, label) => {
+      weight.forEach((value, at) => {
+        weight[at] = value - 0.5 * (gradients[label]?.[at] ?? 0);
+      });
+    });
+  }
+  return accuracy(test, (dialogue, at) => {
+    const logits = scores(inputs(dialogue)[at] ?? []);
+    return logits.indexOf(Math.max(...logits));
+  });
+}
