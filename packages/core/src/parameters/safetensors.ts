@@ -9,9 +9,16 @@ interface HeaderEntry {
   readonly data_offsets: readonly [number, number];
 }
 
-const ITEM_BYTES: Readonly<Record<string, number>> = { F32: 4, F64: 8 };
+const ITEM_BYTES: ReadonlyMap<string, number> = new Map([
+  ["F32", 4],
+  ["F64", 8],
+]);
 
-/** @throws MerclabError `data` when the bytes are no safetensors file, or one that reaches beyond its end */
+/**
+ * Tensors by name, as float32.
+ *
+ * @throws MerclabError `data` when the bytes are no safetensors file, or its tensors do not cover its data exactly
+ */
 export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string, HostTensor> {
   const fail = (message: string, hint?: string): never => {
     throw new MerclabError("data", `not a readable safetensors file: ${message}`, { where, hint });
@@ -24,13 +31,17 @@ export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string,
   if (headerBytes > bytes.byteLength - 8) {
     fail(`the header says ${headerBytes} bytes, the file has ${bytes.byteLength}`);
   }
-  let header: Record<string, unknown> = {};
+  let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))) as Record<string, unknown>;
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes)));
   } catch {
     fail("its header is no JSON");
   }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    return fail("its header is no JSON object");
+  }
   const tensors = new Map<string, HostTensor>();
+  const spans: [number, number][] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") {
       continue;
@@ -38,7 +49,7 @@ export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string,
     if (!isHeaderEntry(entry)) {
       return fail(`the entry of tensor "${name}" is malformed`);
     }
-    const itemBytes = ITEM_BYTES[entry.dtype];
+    const itemBytes = ITEM_BYTES.get(entry.dtype);
     if (itemBytes === undefined) {
       return fail(`tensor "${name}" has dtype ${entry.dtype}`, "Save the weights as float32 or float64.");
     }
@@ -53,20 +64,43 @@ export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string,
       data[i] = itemBytes === 4 ? view.getFloat32(at + 4 * i, true) : view.getFloat64(at + 8 * i, true);
     }
     tensors.set(name, { shape: entry.shape, data });
+    spans.push([start, end]);
+  }
+  let covered = 0;
+  for (const [start, end] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    covered = start === covered ? end : Number.NaN;
+  }
+  if (covered !== bytes.byteLength - 8 - headerBytes) {
+    fail("its tensors overlap or leave a gap in the data");
   }
   return tensors;
 }
 
-/** Float32 tensors to safetensors bytes, in the order of the map. */
+/**
+ * Float32 tensors to safetensors bytes, in the order of the map.
+ *
+ * @throws RangeError when data do not fit their shape, or a tensor has the reserved name `__metadata__`
+ */
 export function encodeSafetensors(tensors: ReadonlyMap<string, HostTensor>): Uint8Array {
-  const header: Record<string, HeaderEntry> = {};
+  const header: [string, HeaderEntry][] = [];
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + 4 * data.length] };
+    if (name === "__metadata__") {
+      throw new RangeError(`encodeSafetensors: the name "${name}" is reserved`);
+    }
+    if (data.length !== sizeOf(shape)) {
+      throw new RangeError(
+        `encodeSafetensors: tensor "${name}" has ${data.length} numbers for shape [${shape.join(", ")}]`,
+      );
+    }
+    header.push([name, { dtype: "F32", shape, data_offsets: [offset, offset + 4 * data.length] }]);
     offset += 4 * data.length;
   }
-  const json = JSON.stringify(header);
-  const headerText = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
+  // Spaces up to a multiple of eight bytes, so that the data are aligned. (fromEntries: a name may be "__proto__".)
+  const encoder = new TextEncoder();
+  const json = JSON.stringify(Object.fromEntries(header));
+  const unaligned = encoder.encode(json).length % 8;
+  const headerText = encoder.encode(json + " ".repeat(unaligned === 0 ? 0 : 8 - unaligned));
   const bytes = new Uint8Array(8 + headerText.length + offset);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(headerText.length), true);
