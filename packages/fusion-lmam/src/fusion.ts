@@ -41,7 +41,7 @@ import { type Match, planMatches } from "./matches.ts";
 import { matchSides, weightSpecs } from "./matching-weight.ts";
 import type { LmamOptions } from "./options.ts";
 import { createPresence, matchMasks, type Presence, rescale } from "./presence.ts";
-import { padMemories, stackRows } from "./rows.ts";
+import { createRows, padMemories, type RowsOf, rowsKey } from "./rows.ts";
 
 /** One match after its attention. */
 interface Matched {
@@ -110,17 +110,17 @@ function applyLmam(
 ): FusionOutputs {
   const { layout } = inputs;
   const presence = createPresence(inputs, modalities);
+  const rowsOf = createRows(streams);
   const matched = matches.map((match): Matched => {
     const masks = matchMasks(presence, match, options.causal, layout);
-    const queries = stackRows(streams, match.queries);
-    const sides = matchSides(options, parameters, match, queries, stackRows(streams, match.memories), layout);
+    const sides = matchSides(options, parameters, match, rowsOf, layout);
     const attention = matchingAttention(sides, masks, options.scoreActivation);
     const sites = contextWithin(context, `lmam${match.suffix}`);
     const summed = sumOverQueries(attention, match.queries.length, options.attentionDropout, sites);
     const counted = reshape(masks.pairs, [layout.batch, layout.time, match.queries.length * match.memories.length]);
     return { match, attention, summed, keys: sides.keys, pairs: sum(counted, -1, true) as Tensor3D };
   });
-  const pooled = pool(options, parameters, streams, matched, layout); // [tokens, dim]
+  const pooled = pool(options, parameters, rowsOf, matched, layout); // [tokens, dim]
   const fused = finish(options, parameters, pooled, streams, presence, modalities);
   // Maps are pictures of evaluation; training would cut them out at every step for nobody.
   return context.random === undefined ? { fused, shown: attentionMaps(matched, layout) } : { fused };
@@ -130,7 +130,7 @@ function applyLmam(
 function pool(
   options: LmamOptions,
   parameters: Parameters,
-  streams: Streams,
+  rowsOf: RowsOf,
   matched: readonly Matched[],
   layout: Layout,
 ): Tensor2D {
@@ -145,11 +145,11 @@ function pool(
     });
     return add(addN(parts), parameter(parameters, "lmam.value.bias")) as Tensor2D;
   }
-  const memoryLists = new Map(matched.map(({ match }) => [match.memories.join("\n"), match.memories]));
+  const memoryLists = new Map(matched.map(({ match }) => [rowsKey(match.memories), match.memories]));
   const parts = [...memoryLists].map(([key, memories]) => {
-    const sharing = matched.filter(({ match }) => match.memories.join("\n") === key);
-    const values = padMemories(stackRows(streams, memories), memories.length, layout);
-    return packed(addN(sharing.map(({ summed }) => summed)), values);
+    const attended = matched.filter(({ match }) => rowsKey(match.memories) === key);
+    const values = padMemories(rowsOf(memories), memories.length, layout);
+    return packed(addN(attended.map(({ summed }) => summed)), values);
   });
   return addN(parts) as Tensor2D;
 }

@@ -12,7 +12,7 @@ import {
 import { add, concat, expandDims, matMul, ones, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
 import type { Match } from "./matches.ts";
 import type { LmamOptions } from "./options.ts";
-import { padMemories, padQueries } from "./rows.ts";
+import { padMemories, padQueries, type RowsOf } from "./rows.ts";
 
 type WeightOptions = Pick<LmamOptions, "rank" | "bias" | "augment" | "valueSpace" | "initStddev">;
 
@@ -47,20 +47,16 @@ export function weightSpecs(options: WeightOptions, dim: number, suffix: string)
   ];
 }
 
-/**
- * Projects both sides of a match. The full weight goes to the side with fewer modalities: (t W)·x = t·(W x).
- *
- * @param queries `[tokens · queries, dim]`
- * @param memories `[tokens · memories, dim]`
- */
+/** Projects both sides of a match. The full weight goes to the side with fewer modalities: (t W)·x = t·(W x). */
 export function matchSides(
   options: WeightOptions,
   parameters: Parameters,
   match: Match,
-  queries: Tensor2D,
-  memories: Tensor2D,
+  rowsOf: RowsOf,
   layout: Layout,
 ): MatchedSides {
+  const queries = rowsOf(match.queries);
+  const memories = rowsOf(match.memories);
   const get = (part: string): Tensor2D => parameter(parameters, `lmam.${part}${match.suffix}`) as Tensor2D;
   const numQueries = match.queries.length;
   const numMemories = match.memories.length;

@@ -4,7 +4,7 @@
 import { tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { lmamOptions, matchSides, planMatches } from "../src/index.ts";
-import { stackRows } from "../src/rows.ts";
+import { createRows } from "../src/rows.ts";
 import { type Batch, ENGINES, expectClose, type Rows, runLmam, startEngine, toInputs, toTensors } from "./support.ts";
 
 const table = (rows: number, columns: number, f: (i: number, k: number) => number): number[][] =>
@@ -39,8 +39,7 @@ function anchorScores(given: Readonly<Record<string, unknown>>, parameters: type
     if (match === undefined) {
       throw new Error("no match");
     }
-    const text = stackRows(inputs.features, ["text"]);
-    const sides = matchSides(options, toTensors(parameters), match, text, text, inputs.layout);
+    const sides = matchSides(options, toTensors(parameters), match, createRows(inputs.features), inputs.layout);
     const [queries] = sides.queries.arraySync() as number[][][];
     const [keys] = sides.keys.arraySync() as number[][][];
     const bias = (sides.keyBias?.arraySync() as number[][][] | undefined)?.[0]?.[0] ?? [0, 0, 0, 0];

@@ -7,11 +7,10 @@ import {
   type EagerBackend,
   type FusionSite,
   foldKey,
-  initialParameters,
   keyFromSeed,
-  type Parameters,
+  normal,
 } from "@merclab/core";
-import { ones, type Tensor, type Tensor1D, tensor1d, tensor2d, tidy, zeros } from "@tensorflow/tfjs-core";
+import { type Tensor, type Tensor1D, tensor1d, tensor2d, tidy, zeros } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import { createLmam, lmamOptions } from "../src/index.ts";
 
@@ -23,6 +22,9 @@ export async function startEngine(backend: EagerBackend): Promise<void> {
 
 /** A matrix as rows. */
 export type Rows = readonly (readonly number[])[];
+
+/** Parameters on the host, by name. */
+export type Values = Readonly<Record<string, Rows | readonly number[]>>;
 
 export interface Batch {
   readonly lengths: readonly number[];
@@ -36,7 +38,7 @@ export interface Batch {
 export interface RunOptions {
   readonly options?: Readonly<Record<string, unknown>>;
   /** Parameters by name; drawn from `seed` where absent. */
-  readonly parameters?: Readonly<Record<string, Rows | readonly number[]>>;
+  readonly parameters?: Values;
   readonly seed?: number;
   readonly context?: Context;
 }
@@ -76,7 +78,7 @@ export function toInputs(batch: Batch) {
   return { features, present, speakers: zeros([layout.tokens], "int32") as Tensor1D, layout };
 }
 
-export function toTensors(given: Readonly<Record<string, Rows | readonly number[]>>): Record<string, Tensor> {
+export function toTensors(given: Values): Record<string, Tensor> {
   return Object.fromEntries(
     Object.entries(given).map(([name, values]) => [
       name,
@@ -85,19 +87,24 @@ export function toTensors(given: Readonly<Record<string, Rows | readonly number[
   );
 }
 
-/** Declared parameters, moved away from zeros and from a near-zero weight so that everything matters. */
-export function drawParameters(options: Readonly<Record<string, unknown>>, at: FusionSite, seed = 1): Parameters {
+/** Declared parameters on the host, away from zeros and from a near-zero weight so that everything matters. */
+export function drawValues(options: Readonly<Record<string, unknown>>, at: FusionSite, seed = 1): Values {
   const fusion = createLmam(lmamOptions.parse({ initStddev: 0.3, ...options }), at);
   const key = keyFromSeed(seed);
-  const specs = fusion.parameters.map((spec) => {
-    const initial = spec.name.includes(".c") ? drawSmall : spec.initial;
-    return { ...spec, initial };
-  });
-  return initialParameters(specs, foldKey(key, "parameters"));
+  return Object.fromEntries(
+    fusion.parameters.map(({ name, shape, initial }) => {
+      const own = foldKey(key, name);
+      const draw = /^lmam\.c(\.|$)/.test(name) ? normal(0.3) : initial;
+      return [name, toRows(draw(own, shape), shape)];
+    }),
+  );
 }
 
-function drawSmall(_key: unknown, shape: readonly number[]): Float32Array {
-  return Float32Array.from({ length: shape[0] ?? 0 }, (_, i) => 0.3 * Math.cos(i + 1));
+export function toRows(data: Float32Array, shape: readonly number[]): Rows | readonly number[] {
+  const [rows = 0, columns] = shape;
+  return columns === undefined
+    ? [...data]
+    : Array.from({ length: rows }, (_, i) => [...data.slice(i * columns, (i + 1) * columns)]);
 }
 
 export function runLmam(batch: Batch, { options = {}, parameters, seed, context = {} }: RunOptions = {}): Ran {
@@ -105,7 +112,7 @@ export function runLmam(batch: Batch, { options = {}, parameters, seed, context 
     const at = site(batch);
     const fusion = createLmam(lmamOptions.parse(options), at);
     const inputs = toInputs(batch);
-    const values = parameters === undefined ? drawParameters(options, at, seed) : toTensors(parameters);
+    const values = toTensors(parameters ?? drawValues(options, at, seed));
     const { fused, shown = {} } = fusion.apply(values, inputs.features, inputs, context);
     expect(fused.shape).toEqual([inputs.layout.tokens, fusion.dim]);
     const all = fused.arraySync();
@@ -141,6 +148,27 @@ export function wave(count: number, dim: number, phase = 0): number[][] {
   );
 }
 
-export function onesLike(count: number): Tensor {
-  return ones([count]);
+/** Every allowed combination of mode, sharing and kind of weight; ranks are for width 4. */
+export function structures(): Record<string, unknown>[] {
+  const kinds = [
+    { bias: "feature" },
+    { bias: "none" },
+    ...["model", "rank"].flatMap((valueSpace) => [
+      { rank: 2, valueSpace, bias: "rank" },
+      { rank: 2, valueSpace, bias: "feature" },
+      { rank: 2, valueSpace, bias: "none" },
+      { rank: 2, valueSpace, augment: "both" },
+      { rank: 2, valueSpace, augment: "both", bias: "feature" },
+    ]),
+  ];
+  const modes = [
+    { mode: "anchorMemory", sharing: "all" },
+    { mode: "anchorMemory", sharing: "perQueryModality" },
+    { mode: "allPairs", sharing: "all" },
+    { mode: "allPairs", sharing: "perQueryModality" },
+    { mode: "allPairs", sharing: "perPair" },
+    { mode: "anchorQuery", sharing: "all" },
+    { mode: "anchorQuery", sharing: "perPair" },
+  ];
+  return modes.flatMap((mode) => kinds.map((kind) => ({ ...mode, ...kind })));
 }
