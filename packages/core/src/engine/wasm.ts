@@ -8,6 +8,7 @@ import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import {
   BatchMatMul,
   backend,
+  broadcast_util,
   GatherV2,
   getKernel,
   type KernelConfig,
@@ -19,6 +20,7 @@ import {
   Transpose,
   unregisterKernel,
 } from "@tensorflow/tfjs-core";
+import { sizeOf } from "../parameters/parameters.ts";
 
 /** What the replaced kernels need of the backend: its heap and its register of tensors (tfjs 4.22, pinned). */
 interface WasmBackend extends Pick<BackendWasm, "makeOutput" | "disposeData" | "getMemoryOffset"> {
@@ -82,14 +84,21 @@ function createBatchMatMul(wasmBackend: WasmBackend): KernelFunc {
   };
   return ({ inputs, attrs }) => {
     const { transposeA, transposeB } = attrs as unknown as { transposeA: boolean; transposeB: boolean };
-    const a = transposeA ? transposed(inputs.a as TensorInfo) : (inputs.a as TensorInfo);
-    const b = transposeB ? transposed(inputs.b as TensorInfo) : (inputs.b as TensorInfo);
+    const givenA = inputs.a as TensorInfo;
+    const givenB = inputs.b as TensorInfo;
+    if (givenA.dtype !== "float32" || givenB.dtype !== "float32") {
+      throw new Error(`matMul on wasm: expected float32, got ${givenA.dtype} and ${givenB.dtype}`);
+    }
+    const outer = broadcast_util.assertAndGetBroadcastShape(givenA.shape.slice(0, -2), givenB.shape.slice(0, -2));
+    const stacked = sizeOf(outer);
+    const repeatedA = isRepeated(givenA.shape, stacked);
+    const repeatedB = isRepeated(givenB.shape, stacked);
+    const a = transposeA ? transposed(givenA) : givenA;
+    const b = transposeB ? transposed(givenB) : givenB;
     const [rows, inner] = a.shape.slice(-2) as [number, number];
     const columns = b.shape[b.shape.length - 1] as number;
-    const outer = outerShape(a.shape, b.shape);
-    const stacked = outer.reduce((size, dim) => size * dim, 1);
-    const stepA = a.shape.slice(0, -2).every((dim) => dim === 1) && stacked > 1 ? 0 : rows * inner;
-    const stepB = b.shape.slice(0, -2).every((dim) => dim === 1) && stacked > 1 ? 0 : inner * columns;
+    const stepA = repeatedA ? 0 : rows * inner;
+    const stepB = repeatedB ? 0 : inner * columns;
     const out = wasmBackend.makeOutput([...outer, rows, columns], "float32");
 
     const view = (offset: number, size: number): number => {
@@ -123,17 +132,13 @@ function createBatchMatMul(wasmBackend: WasmBackend): KernelFunc {
   };
 }
 
-/** Stacked dimensions of a product; one side may be a single matrix. */
-function outerShape(a: readonly number[], b: readonly number[]): number[] {
-  const outerA = a.slice(0, -2);
-  const outerB = b.slice(0, -2);
-  if (outerA.join() === outerB.join() || outerB.every((dim) => dim === 1)) {
-    return outerA.length >= outerB.length ? outerA : outerB;
+/** Whether one matrix serves the whole stack. @throws Error where a stack is repeated along some of its axes only */
+function isRepeated(shape: readonly number[], stacked: number): boolean {
+  const matrices = sizeOf(shape.slice(0, -2));
+  if (matrices !== stacked && matrices !== 1) {
+    throw new Error(`matMul on wasm: cannot broadcast a stack [${shape.join(", ")}] to ${stacked} matrices`);
   }
-  if (outerA.every((dim) => dim === 1)) {
-    return outerB;
-  }
-  throw new Error(`matMul on wasm: cannot broadcast [${a.join(", ")}] against [${b.join(", ")}]`);
+  return matrices !== stacked;
 }
 
 function shapeBytes(shape: readonly number[]): Uint8Array {
@@ -152,16 +157,19 @@ function createGather(stock: KernelFunc): KernelFunc {
     const wasmBackend = call.backend as WasmBackend;
     const [rows = 0, ...rest] = x.shape;
     const count = indices.shape[0] ?? 0;
-    const rowBytes = 4 * rest.reduce((size, dim) => size * dim, 1);
+    const rowBytes = 4 * sizeOf(rest);
+    // A view of the heap: making the output may grow the heap, which detaches views, so it is taken twice.
+    const wanted = () =>
+      new Int32Array(wasmBackend.wasm.HEAPU8.buffer, wasmBackend.getMemoryOffset(indices.dataId), count);
+    const outside = wanted().find((row) => row < 0 || row >= rows);
+    if (outside !== undefined) {
+      throw new Error(`gather: index ${outside} is outside 0 … ${rows - 1}`);
+    }
     const out = wasmBackend.makeOutput([count, ...rest], "float32");
     const heap = wasmBackend.wasm.HEAPU8;
-    const wanted = new Int32Array(heap.buffer, wasmBackend.getMemoryOffset(indices.dataId), count);
     const from = wasmBackend.getMemoryOffset(x.dataId);
     const to = wasmBackend.getMemoryOffset(out.dataId);
-    wanted.forEach((row, i) => {
-      if (row < 0 || row >= rows) {
-        throw new Error(`gather: index ${row} is outside 0 … ${rows - 1}`);
-      }
+    wanted().forEach((row, i) => {
       heap.copyWithin(to + i * rowBytes, from + row * rowBytes, from + (row + 1) * rowBytes);
     });
     return out;
