@@ -1,1 +1,26 @@
-export {};
+export { describeValues, type Statistics } from "./aggregate/statistics.ts";
+export { formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-table.ts";
+export { formatTerminal } from "./formats/terminal.ts";
+export { type CompileOptions, compileTable } from "./tables/compile-table.ts";
+export type {
+  AxisValue,
+  AxisValues,
+  CellState,
+  Missing,
+  Planned,
+  Table,
+  TableCell,
+  TableColumn,
+  TableNote,
+  TableRow,
+} from "./tables/table.ts";
+export {
+  DEFAULT_TABLE,
+  DETAIL_KINDS,
+  type DetailKind,
+  SCORE_KINDS,
+  type ScoreKind,
+  type TableSpec,
+  type TableSpecInput,
+  tableSpec,
+} from "./tables/table-spec.ts";

@@ -1,0 +1,89 @@
+// Numbers as the field prints them: shares in per cent with two decimals, "74.08 ± 0.51". Everything that is text in
+// more than one format is settled here once.
+import { metricDescriptor } from "@merclab/core";
+import type { Table, TableCell, TableColumn } from "../tables/table.ts";
+
+/** In three parts, so that formats can align them: "74.08", "0.51", ["a"]. */
+export interface CellText {
+  readonly value: string;
+  /** Empty where there is no spread to tell. */
+  readonly spread: string;
+  readonly marks: readonly string[];
+}
+
+const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, seconds: 1 } as const;
+
+export function cellText(column: TableColumn, cell: TableCell): CellText {
+  const { marks, value } = { marks: cell.notes, value: valueText(column, cell) };
+  const spread = cell.sd === undefined || column.unit === "count" ? "" : numberText(cell.sd, column.unit);
+  return { value, spread, marks };
+}
+
+/** What a column holds, under its metric; `remark` says what the epoch was chosen on. */
+export function columnHead(column: TableColumn): { readonly label: string; readonly remark: string } {
+  switch (column.kind) {
+    case "valid-selected":
+      return { label: "valid-selected", remark: "the result" };
+    case "max-test":
+      return { label: "max-test", remark: "chosen on test" };
+    case "optimism":
+      return { label: "optimism", remark: "difference" };
+    default:
+      return { label: column.kind, remark: "" };
+  }
+}
+
+/** "Weighted F1 (%)"; empty for details. */
+export function metricHead(column: TableColumn): string {
+  if (column.metric === undefined) {
+    return "";
+  }
+  const { label } = metricDescriptor(column.metric);
+  return column.unit === "share" ? `${label} (%)` : label;
+}
+
+/** Columns of one group and metric, which stand under one head; details are blocks of their own. */
+export function columnBlocks(table: Table): number[][] {
+  const blocks: number[][] = [];
+  table.columns.forEach((column, index) => {
+    const before = table.columns[index - 1];
+    const joins = before !== undefined && before.groupLabel === column.groupLabel && before.metric === column.metric;
+    const last = blocks.at(-1);
+    if (joins && last !== undefined) {
+      last.push(index);
+    } else {
+      blocks.push([index]);
+    }
+  });
+  return blocks;
+}
+
+function valueText(column: TableColumn, cell: TableCell): string {
+  if (cell.state === "not-planned") {
+    return "";
+  }
+  if (column.kind === "n") {
+    return cell.missing === undefined ? String(cell.n) : `${cell.missing.have}/${cell.missing.wanted}`;
+  }
+  switch (cell.state) {
+    case "missing":
+      return "missing";
+    case "not-scored":
+      return "n/a";
+    case "not-a-number":
+      return "NaN";
+    case "filled": {
+      const text = numberText(cell.mean ?? Number.NaN, column.unit);
+      return column.kind === "optimism" && Number(text) > 0 ? `+${text}` : text;
+    }
+  }
+}
+
+/** Without the "-0.00" that rounding a small negative number gives. */
+function numberText(value: number, unit: TableColumn["unit"]): string {
+  if (unit === "count") {
+    return Math.round(value).toLocaleString("en-US");
+  }
+  const text = (unit === "share" ? value * 100 : value).toFixed(DIGITS[unit]);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}

@@ -1,0 +1,51 @@
+// The columns of a table, and what each reads from a trial.
+import { METRICS } from "@merclab/core";
+import type { AxisValues, Planned, TableColumn } from "./table.ts";
+import type { TableSpec } from "./table-spec.ts";
+
+/** Columns of one group: how many seeds, the scores by metric, what it costs. */
+export function groupColumns(spec: TableSpec, axes: AxisValues, groupLabel: string): TableColumn[] {
+  const detail = (kind: TableSpec["details"][number]): TableColumn[] =>
+    spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: kind === "seconds" ? "seconds" : "count" }] : [];
+  return [
+    ...detail("n"),
+    ...spec.metrics.flatMap((metric) =>
+      spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit })),
+    ),
+    ...detail("parameters"),
+    ...detail("seconds"),
+  ];
+}
+
+/** Scores come from a result; a count of parameters is known from the plan. */
+export function needsResult(column: TableColumn): boolean {
+  return column.kind !== "parameters";
+}
+
+/**
+ * What one trial adds to a column, in the column's unit.
+ *
+ * @returns undefined when the trial has no result or was not scored so; NaN for what was stored as no number
+ */
+export function columnValue(column: TableColumn, { spec, result }: Planned): number | undefined {
+  if (column.kind === "parameters") {
+    return (result ?? spec).parameters.trainable;
+  }
+  if (result === undefined) {
+    return undefined;
+  }
+  if (column.metric === undefined) {
+    return column.kind === "n" ? 1 : result.seconds;
+  }
+  const selected = stored(result.test.validSelected.metrics[column.metric]);
+  const best = stored(result.test.maxTest.metrics[column.metric]);
+  if (column.kind === "optimism") {
+    return selected === undefined || best === undefined ? undefined : best - selected;
+  }
+  return column.kind === "max-test" ? best : selected;
+}
+
+/** JSON has no NaN: it is stored as null. */
+function stored(value: number | null | undefined): number | undefined {
+  return value === null ? Number.NaN : value;
+}

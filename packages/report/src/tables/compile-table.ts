@@ -1,0 +1,189 @@
+// From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
+// follow from what the trials are, not from when they were read.
+import { MerclabError, metricDescriptor } from "@merclab/core";
+import type { TrialSpec } from "@merclab/runner";
+import { describeValues } from "../aggregate/statistics.ts";
+import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
+import { columnValue, groupColumns, needsResult } from "./columns.ts";
+import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
+import { configHash } from "./config-hash.ts";
+import { groupBy } from "./group-by.ts";
+import { createNotes, type Notes } from "./notes.ts";
+import type { AxisValue, AxisValues, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
+import type { TableSpec } from "./table-spec.ts";
+
+export interface CompileOptions {
+  /** Names the experiment where no trial does. */
+  readonly experiment?: string;
+  /** The command that computes these trials; without it, the one that finishes the experiment. */
+  readonly command?: (missing: readonly TrialSpec[]) => string;
+  /** Order of an axis' values, as declared in the experiment; others follow, sorted. */
+  readonly order?: Readonly<Record<string, readonly AxisValue[]>>;
+}
+
+/**
+ * @param planned every trial of the experiment's current plan, done or not, in any order
+ * @throws MerclabError `config` for an axis that no trial has, or a trial that is given twice
+ */
+export function compileTable(spec: TableSpec, planned: readonly Planned[], options: CompileOptions = {}): Table {
+  const trials = [...planned].sort(bySeed);
+  refuseRepeated(trials);
+  const first = trials[0]?.spec;
+  const experiment = options.experiment ?? first?.experiment ?? "EXPERIMENT";
+  const command = options.command ?? (() => `exp run ${experiment}`);
+  const order = options.order ?? {};
+
+  const axes = tableAxes(
+    spec,
+    trials.map((trial) => trial.spec),
+  );
+  const roots = rootAxes(axes.rows);
+  const rowKeys = distinctAxes(trials, axes.rows).sort(compareAxes(axes.rows, order));
+  const columnKeys = distinctAxes(trials, axes.columns).sort(compareAxes(axes.columns, order));
+  const groups = groupBy(trials, ({ spec }) => groupKey(pickAxes(spec, axes.rows), pickAxes(spec, axes.columns)));
+  const mostWanted = Math.max(0, ...[...groups.values()].map((group) => group.length));
+  const synthetic = new Set(trials.map((trial) => trial.spec.data.source === "synthetic"));
+
+  const columnGroups = columnKeys.map((key) => {
+    const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key));
+    return { key, columns: groupColumns(spec, key, label.join(", ")) };
+  });
+  const notes = createNotes();
+  const cells = rowKeys.map((row) =>
+    columnGroups.flatMap(({ key, columns }) => {
+      const group = groups.get(groupKey(row, key)) ?? [];
+      const lacking = group.filter((trial) => trial.result === undefined).map((trial) => trial.spec);
+      const fill = lacking.length === 0 ? "" : command(lacking);
+      const conditions = groupConditions({
+        trials: group,
+        command: fill,
+        mostWanted,
+        partlySynthetic: synthetic.size > 1,
+      });
+      return compileGroup(group, columns, lacking, fill, group.length === 0 ? [] : conditions, notes);
+    }),
+  );
+  for (const text of tableConditions(trials, axes.added, axes.unused)) {
+    notes.add(text);
+  }
+  if (trials.length === 0) {
+    notes.add(`No trials yet; to plan and compute them: ${command([])}`);
+  }
+  if (cells.flat().some((cell) => cell.state === "not-planned")) {
+    notes.add("Empty: not in the plan.");
+  }
+
+  return {
+    schema: 1,
+    experiment,
+    title: spec.title ?? first?.title ?? experiment,
+    caption: caption(spec, [...groups.values()], synthetic),
+    rowHeads: roots,
+    rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
+    columns: columnGroups.flatMap(({ columns }) => columns),
+    cells,
+    notes: notes.list(),
+  };
+}
+
+function compileGroup(
+  group: readonly Planned[],
+  columns: readonly TableColumn[],
+  lacking: readonly TrialSpec[],
+  command: string,
+  conditions: readonly string[],
+  notes: Notes,
+): TableCell[] {
+  const ids = group.filter((trial) => trial.result !== undefined).map((trial) => trial.spec.id);
+  const configs = [...new Set(group.map((trial) => configHash(trial.spec.config)))].sort();
+  const missing: Missing | undefined =
+    lacking.length === 0
+      ? undefined
+      : { wanted: group.length, have: ids.length, trials: lacking.map((each) => each.id), command };
+  return columns.map((column) => {
+    const { state, values, stray } = readColumn(column, group);
+    const own =
+      column.metric === undefined || column.kind !== "valid-selected"
+        ? []
+        : metricConditions(metricDescriptor(column.metric).label, state, stray, ids.length);
+    const shared = column.kind === "valid-selected" ? conditions : [];
+    return {
+      state,
+      ...(state !== "filled" ? { n: 0 } : column.kind === "n" ? { n: ids.length } : describeValues(values)),
+      trials: ids,
+      configs,
+      ...(missing === undefined ? {} : { missing }),
+      notes: [...shared, ...own].map((text) => notes.mark(text)),
+    };
+  });
+}
+
+function readColumn(column: TableColumn, group: readonly Planned[]) {
+  const read = (needsResult(column) ? group.filter((trial) => trial.result !== undefined) : group).map((trial) => ({
+    seed: trial.spec.seed,
+    value: columnValue(column, trial),
+  }));
+  const values = read.flatMap(({ value }) => value ?? []);
+  const stray = read.filter(({ value }) => value !== undefined && !Number.isFinite(value)).map(({ seed }) => seed);
+  const state: TableCell["state"] =
+    group.length === 0
+      ? "not-planned"
+      : read.length === 0
+        ? "missing"
+        : values.length < read.length
+          ? "not-scored"
+          : stray.length > 0
+            ? "not-a-number"
+            : "filled";
+  return { state, values, stray };
+}
+
+function caption(spec: TableSpec, groups: readonly Planned[][], synthetic: ReadonlySet<boolean>): string {
+  const counts = groups
+    .map((group) => group.filter((trial) => trial.result !== undefined).length)
+    .filter((count) => count > 0);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const number =
+    spec.details.includes("n") || counts.length === 0 ? "n" : least === most ? most : `${least} to ${most}`;
+  const sentences = [
+    most === 1
+      ? "Scores on the test part of one seed, which tells no spread."
+      : `Mean ± sample standard deviation over ${number} seeds on the test part.`,
+    "valid-selected is the result: the epoch chosen on validation.",
+  ];
+  if (spec.show.includes("max-test")) {
+    sentences.push("max-test is what papers print: the epoch chosen on the test part itself, never the result.");
+  }
+  if (spec.show.includes("optimism")) {
+    sentences.push("optimism = max-test - valid-selected.");
+  }
+  if (synthetic.has(true)) {
+    const part = synthetic.size > 1 ? "Partly synthetic data" : "Synthetic data";
+    sentences.push(`${part}: these numbers say nothing about any real corpus.`);
+  }
+  return sentences.join(" ");
+}
+
+function bySeed(a: Planned, b: Planned): number {
+  return a.spec.seed - b.spec.seed || Number(a.spec.id > b.spec.id) - Number(a.spec.id < b.spec.id);
+}
+
+function refuseRepeated(trials: readonly Planned[]): void {
+  const seen = new Set<string>();
+  for (const { spec } of trials) {
+    if (seen.has(spec.id)) {
+      throw new MerclabError("config", `table: trial ${spec.id} was given twice`, {
+        hint: "A repeated trial would count as another seed; give each trial of the plan once.",
+      });
+    }
+    seen.add(spec.id);
+  }
+}
+
+function distinctAxes(trials: readonly Planned[], axes: readonly string[]): AxisValues[] {
+  return [...new Map(trials.map(({ spec }) => pickAxes(spec, axes)).map((key) => [JSON.stringify(key), key])).values()];
+}
+
+function groupKey(row: AxisValues, column: AxisValues): string {
+  return JSON.stringify([row, column]);
+}

@@ -1,0 +1,29 @@
+// Names a config by its content, seed and data left out: trials of one cell share it.
+import { createHash } from "node:crypto";
+import type { ResolvedConfig } from "@merclab/runner";
+
+/** First 12 hex digits of SHA-256 over the config as JSON with sorted keys. */
+export function configHash(config: ResolvedConfig): string {
+  return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+}
+
+/** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
+export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
+  const leaves = configs.map((config) => new Map(leavesOf(config, "")));
+  const paths = new Set(leaves.flatMap((each) => [...each.keys()]));
+  return [...paths].filter((path) => new Set(leaves.map((each) => each.get(path))).size > 1).sort();
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}
+
+function leavesOf(value: unknown, path: string): [string, string][] {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value).flatMap(([key, each]) => leavesOf(each, path === "" ? key : `${path}.${key}`))
+    : [[path, JSON.stringify(value)]];
+}

@@ -1,0 +1,85 @@
+// A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
+import type { MetricDescriptor, MetricName } from "@merclab/core";
+import type { TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type { Statistics } from "../aggregate/statistics.ts";
+import type { DetailKind, ScoreKind } from "./table-spec.ts";
+
+/** A trial of the experiment's current plan, with what is stored of it. */
+export interface Planned {
+  readonly spec: TrialSpec;
+  /** Present when the trial is done. */
+  readonly result?: TrialResult | undefined;
+  /** Tells a failed trial from one that has not run. */
+  readonly status?: TrialStatus | undefined;
+}
+
+/** Undefined where an axis does not apply, e.g. `fusion.lmam.rank` where fusion is sdt. */
+export type AxisValue = string | number | boolean | null | undefined;
+export type AxisValues = Readonly<Record<string, AxisValue>>;
+
+export interface TableRow {
+  readonly axes: AxisValues;
+  /** One per `Table.rowHeads`, e.g. ["iemocap", "lmam (rank 4)"]. */
+  readonly labels: readonly string[];
+}
+
+export interface TableColumn {
+  /** Values of the column axes; empty when everything is in lines. */
+  readonly axes: AxisValues;
+  /** e.g. "iemocap"; empty when everything is in lines. */
+  readonly groupLabel: string;
+  readonly kind: ScoreKind | DetailKind;
+  /** Absent for details. */
+  readonly metric?: MetricName;
+  readonly unit: MetricDescriptor["unit"] | "count" | "seconds";
+}
+
+export type CellState =
+  | "filled"
+  | "missing" // planned, but no trial has a result
+  | "not-scored" // no trial scored this metric
+  | "not-a-number" // NaN or an infinity in some trial: a mean of the others would hide it
+  | "not-planned"; // the plan has no trial for this row and column
+
+/** Statistics over seeds, absent unless filled. */
+export interface TableCell extends Statistics {
+  readonly state: CellState;
+  /** Ids of the trials with a result, by seed. */
+  readonly trials: readonly string[];
+  /** Hashes of the configs behind the cell, seed and data left out; one unless conditions are mixed. */
+  readonly configs: readonly string[];
+  readonly missing?: Missing;
+  /** Marks of `Table.notes` to print beside the cell. */
+  readonly notes: readonly string[];
+}
+
+export interface Missing {
+  /** Number of trials planned. */
+  readonly wanted: number;
+  /** Number of those with a result. */
+  readonly have: number;
+  /** Ids of those without. */
+  readonly trials: readonly string[];
+  /** Computes them. */
+  readonly command: string;
+}
+
+export interface TableNote {
+  /** a, b, c, … beside cells; absent when it is about the whole table. */
+  readonly mark?: string;
+  readonly text: string;
+}
+
+export interface Table {
+  readonly schema: 1;
+  readonly experiment: string;
+  readonly title: string;
+  readonly caption: string;
+  /** Heads of the label columns, e.g. ["dataset", "fusion"]. */
+  readonly rowHeads: readonly string[];
+  readonly rows: readonly TableRow[];
+  readonly columns: readonly TableColumn[];
+  /** `[rows][columns]` */
+  readonly cells: readonly (readonly TableCell[])[];
+  readonly notes: readonly TableNote[];
+}
