@@ -34,7 +34,10 @@ const PERMANENT_CODES = new Set([
 
 const RETRYABLE_STATUSES = new Set([408, 429, 500, 502, 503, 504]);
 const MAX_BODY = 65_536;
-const MAX_EXCERPT = 300;
+const MAX_EXCERPT = 600;
+
+/** 503s that no waiting cures: the server was started without this function. FastAPI routes, then Flask routes. */
+const DISABLED = /artifact serving is disabled|disabled due to the mlflow server running/i;
 
 export interface AnswerContext {
   /** Name of the call, e.g. `createRun`. */
@@ -79,17 +82,13 @@ export function classify(status: number, body: string): Verdict {
   const byStatus = RETRYABLE_STATUSES.has(status);
   if (typeof json?.error_code === "string") {
     const errorCode = json.error_code;
-    const message = typeof json.message === "string" ? json.message : "";
+    const message = typeof json.message === "string" ? shorten(json.message) : "";
     const retryable = RETRYABLE_CODES.has(errorCode) || (!PERMANENT_CODES.has(errorCode) && byStatus);
     return { errorCode, message, retryable };
   }
-  const errorCode = `HTTP_${status}`;
-  if (json !== undefined && "detail" in json) {
-    const message = typeof json.detail === "string" ? json.detail : JSON.stringify(json.detail);
-    const disabled = /artifact serving is disabled/i.test(message);
-    return { errorCode, message, retryable: byStatus && !disabled };
-  }
-  return { errorCode, message: excerpt(body), retryable: byStatus };
+  const detail = json !== undefined && "detail" in json ? json.detail : undefined;
+  const message = typeof detail === "string" ? detail : detail === undefined ? plainText(body) : JSON.stringify(detail);
+  return { errorCode: `HTTP_${status}`, message: shorten(message), retryable: byStatus && !DISABLED.test(message) };
 }
 
 function hintFor(response: Response, body: string, context: AnswerContext): string {
@@ -119,11 +118,15 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function excerpt(text: string): string {
-  const plain = text
+function plainText(html: string): string {
+  return html
     .replace(/<(script|style)[\s\S]*?<\/\1>/gi, " ")
     .replace(/<[^>]*>/g, " ")
     .replace(/\s+/g, " ")
     .trim();
-  return plain.length > MAX_EXCERPT ? `${plain.slice(0, MAX_EXCERPT)}…` : plain;
+}
+
+/** Some messages quote whole SQL statements; the full text is in the error's `body`. */
+function shorten(text: string): string {
+  return text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text;
 }

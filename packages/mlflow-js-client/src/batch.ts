@@ -95,43 +95,58 @@ interface Encoded {
 }
 
 /** Greedy: each request takes entries until the next one would break a limit. */
-function pack(runId: string, entries: Encoded, limits: Limits): EndpointRequest<"logBatch">[] {
-  const requests: EndpointRequest<"logBatch">[] = [];
-  const emptyBytes = byteLength({ run_id: runId, metrics: [], params: [], tags: [] });
-  let current: EndpointRequest<"logBatch"> | undefined;
-  let entities = 0;
-  let bytes = emptyBytes;
-  const place = <T extends WireMetric | WireKeyValue>(
-    entry: T,
-    kindLimit: number,
-    target: (request: EndpointRequest<"logBatch">) => T[],
-  ) => {
-    const size = byteLength(entry) + 1; // the comma
-    if (emptyBytes + size > limits.batchBytes) {
-      throw new MlflowLimitError(
-        "ENTRY_TOO_LARGE",
-        `${entry.key}: ${size} bytes do not fit limits.batchBytes ${limits.batchBytes}`,
-      );
+function pack(runId: string, entries: Encoded, limits: Limits): LogBatchRequest[] {
+  const empty = byteLength({ run_id: runId, metrics: [], params: [], tags: [] });
+  const packed: Packed[] = [];
+  const place = (entry: WireMetric | WireKeyValue, add: (to: Packed) => boolean) => {
+    const bytes = byteLength(entry) + 1; // the comma
+    if (empty + bytes > limits.batchBytes) {
+      const problem = `${bytes} bytes do not fit limits.batchBytes ${limits.batchBytes}`;
+      throw new MlflowLimitError("ENTRY_TOO_LARGE", `${entry.key}: ${problem}`);
     }
-    const full =
-      current === undefined ||
-      entities >= limits.batchEntities ||
-      target(current).length >= kindLimit ||
-      bytes + size > limits.batchBytes;
-    if (current === undefined || full) {
-      current = { run_id: runId, metrics: [], params: [], tags: [] };
-      requests.push(current);
-      entities = 0;
-      bytes = emptyBytes;
+    let last = packed.at(-1);
+    const room = last && last.entities < limits.batchEntities && last.bytes + bytes <= limits.batchBytes;
+    if (last === undefined || !room || !add(last)) {
+      last = {
+        request: { run_id: runId, metrics: [], params: [], tags: [] },
+        metricKeys: new Set(),
+        entities: 0,
+        bytes: empty,
+      };
+      packed.push(last);
+      add(last);
     }
-    target(current).push(entry);
-    entities++;
-    bytes += size;
+    last.entities++;
+    last.bytes += bytes;
   };
-  for (const param of entries.params) place(param, limits.batchParams, (request) => request.params);
-  for (const tag of entries.tags) place(tag, limits.batchTags, (request) => request.tags);
-  for (const metric of entries.metrics) place(metric, limits.batchEntities, (request) => request.metrics);
-  return requests;
+  for (const param of entries.params) place(param, ({ request }) => addUpTo(limits.batchParams, request.params, param));
+  for (const tag of entries.tags) place(tag, ({ request }) => addUpTo(limits.batchTags, request.tags, tag));
+  for (const metric of entries.metrics) {
+    place(metric, ({ request, metricKeys }) => {
+      const { key = "" } = metric;
+      if (!metricKeys.has(key) && metricKeys.size >= limits.batchMetricKeys) return false;
+      metricKeys.add(key);
+      return addUpTo(limits.batchEntities, request.metrics, metric);
+    });
+  }
+  return packed.map(({ request }) => request);
+}
+
+type LogBatchRequest = EndpointRequest<"logBatch">;
+
+/** A request being filled, with what its limits are counted by. */
+interface Packed {
+  readonly request: LogBatchRequest;
+  readonly metricKeys: Set<string>;
+  entities: number;
+  bytes: number;
+}
+
+/** Appends, unless the list is full. */
+function addUpTo<T>(limit: number, items: T[], item: T): boolean {
+  if (items.length >= limit) return false;
+  items.push(item);
+  return true;
 }
 
 function byteLength(value: object): number {

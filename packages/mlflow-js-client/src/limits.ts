@@ -8,6 +8,11 @@ export interface Limits {
   readonly batchEntities: number;
   readonly batchParams: number;
   readonly batchTags: number;
+  /**
+   * Different metric keys in one request. Not a limit of the server, but 2.x releases answer 400 to the replay of a
+   * stored batch with more than 100 (mlflow#19144), and a replay is what a retry after a lost answer is.
+   */
+  readonly batchMetricKeys: number;
   /** Bytes of one log-batch request; reverse proxies often stop at 1 MiB. */
   readonly batchBytes: number;
   /** Characters of a param value: 500 on early 2.x servers, then 6000. */
@@ -22,6 +27,7 @@ export const DEFAULT_LIMITS: Limits = {
   batchEntities: 1000,
   batchParams: 100,
   batchTags: 100,
+  batchMetricKeys: 100,
   batchBytes: 900_000,
   paramValue: 6000,
   tagValue: 5000,

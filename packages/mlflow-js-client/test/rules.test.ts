@@ -22,6 +22,7 @@ const limits: fc.Arbitrary<Limits> = fc.record({
   batchEntities: fc.integer({ min: 1, max: 20 }),
   batchParams: fc.integer({ min: 1, max: 7 }),
   batchTags: fc.integer({ min: 1, max: 7 }),
+  batchMetricKeys: fc.integer({ min: 1, max: 5 }),
   batchBytes: fc.integer({ min: 2_000, max: 4_000 }),
   paramValue: fc.constant(6000),
   tagValue: fc.constant(5000),
@@ -54,6 +55,7 @@ describe("logBatch splitting", () => {
             expect(entities).toBeLessThanOrEqual(chosen.batchEntities);
             expect(request.params.length).toBeLessThanOrEqual(chosen.batchParams);
             expect(request.tags.length).toBeLessThanOrEqual(chosen.batchTags);
+            expect(new Set(request.metrics.map((item) => item.key)).size).toBeLessThanOrEqual(chosen.batchMetricKeys);
             expect(Buffer.byteLength(JSON.stringify(request))).toBeLessThanOrEqual(chosen.batchBytes);
           }
         },

@@ -182,6 +182,13 @@ describe("answers of other shapes", () => {
       false,
       "disabled",
     ],
+    [
+      "artifact serving disabled by the Flask route",
+      { status: 503, body: "Endpoint: /x disabled due to the mlflow server running with `--no-serve-artifacts`." },
+      "HTTP_503",
+      false,
+      "--no-serve-artifacts",
+    ],
     ["404 page", { status: 404, body: "<h1>Not Found</h1>" }, "HTTP_404", false, "path prefix"],
     [
       "host check",
