@@ -1,3 +1,7 @@
+export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
+export { type Experiment, listExperiments, readExperiment, type TableSpec, tableSpec } from "./config/experiment.ts";
+export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
+export { modelParts, type PlanSite, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
   createTrialFolder,
   experimentFolder,
@@ -27,3 +31,7 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export { defaultJobs, trialMemory } from "./study/jobs.ts";
+export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
+export { readStudy, type StudyFile, writeStudy } from "./study/study-file.ts";
+export { runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";

@@ -8,7 +8,7 @@ import {
   type Targets,
   valueAndGradients,
 } from "@merclab/core";
-import type { Tensor } from "@tensorflow/tfjs-core";
+import { keep, type Tensor } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
 /** Everything that a step changes. */
@@ -16,6 +16,11 @@ export interface TrainState {
   /** All parameters, frozen ones included. */
   readonly parameters: Parameters;
   readonly optimizer: OptimizerState;
+}
+
+export interface TrainingBatch {
+  readonly inputs: Inputs;
+  readonly targets: Targets;
 }
 
 export interface StepResult {
@@ -35,14 +40,15 @@ export function trainStep(
   model: Model,
   optimizer: Optimizer,
   state: TrainState,
-  batch: { readonly inputs: Inputs; readonly targets: Targets },
+  batch: TrainingBatch,
   random: RandomSource,
 ): StepResult {
   const trainable = trainableParameters(model, state.parameters);
   let terms: Readonly<Record<string, Tensor>> = {};
   const { value, gradients } = valueAndGradients(() => {
     const loss = model.loss(state.parameters, batch.inputs, batch.targets, { random });
-    terms = loss.terms;
+    // Kept, since what a differentiated function does not return is freed with its tape.
+    terms = Object.fromEntries(Object.entries(loss.terms).map(([name, term]) => [name, keep(term)]));
     return loss.total;
   }, trainable);
   const updated = optimizer.update(trainable, gradients, state.optimizer);

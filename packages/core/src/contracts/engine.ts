@@ -1,18 +1,15 @@
 // What runs model code. An engine takes a pure function over trees of tensors and gives one that may be traced,
 // compiled and reuse memory; eager engines just run it.
-import type { Tensor } from "@tensorflow/tfjs-core";
-
-/** Tensors in plain objects and arrays. */
-export type TensorTree = Tensor | { readonly [name: string]: TensorTree } | readonly TensorTree[];
 
 export interface Engine {
   readonly name: string;
   /** Makes the engine the one that tensors live on. @throws MerclabError `engine` */
   start(): Promise<void>;
   /**
-   * Wraps a pure function. Tensors that it makes and does not return are freed; arguments stay the caller's.
+   * Wraps a pure function whose arguments and result are trees of tensors (plain objects and arrays). Tensors that it
+   * makes and does not return are freed; arguments stay the caller's.
    */
-  compile<A extends readonly unknown[], R extends TensorTree>(fn: (...args: A) => R): (...args: A) => R;
+  compile<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
   /** Frees what the engine holds; tensors must have been disposed before. */
   dispose(): void;
 }

@@ -1,5 +1,5 @@
 // Eager engines: every op runs at once on a tfjs backend. The reference for correctness, and what runs everywhere.
-import { enableProdMode, ready, setBackend, tidy } from "@tensorflow/tfjs-core";
+import { enableProdMode, ready, setBackend, type TensorContainer, tidy } from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 // The Node bundle of tfjs-layers registers the gradient of every op; tfjs-core's own module for that cannot be
 // resolved by Node (extensionless imports).
@@ -31,9 +31,11 @@ export function createEagerEngine(backend: EagerBackend): Engine {
         });
       }
     },
-    compile: (fn) => {
-      return (...args) => tidy(() => fn(...args) as never) as ReturnType<typeof fn>;
-    },
+    compile:
+      (fn) =>
+      (...args) =>
+        // tidy's type of a tensor tree lacks readonly and interface types; at run time it walks any plain object.
+        tidy(() => fn(...args) as TensorContainer) as ReturnType<typeof fn>,
     dispose() {},
   };
 }

@@ -1,7 +1,7 @@
 // `runs/<experiment>/`: one folder per trial. The folders are the truth; any command can read them at any time.
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MerclabError } from "@merclab/core";
 import writeFileAtomic from "write-file-atomic";
 import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
@@ -38,13 +38,8 @@ export function trialFolder(runsFolder: string, experiment: string, id: string):
 export async function createTrialFolder(runsFolder: string, spec: TrialSpec): Promise<string> {
   const folder = trialFolder(runsFolder, spec.experiment, spec.id);
   const file = join(folder, TRIAL_FILES.spec);
-  try {
-    await mkdir(folder, { recursive: true });
-    if (!existsSync(file)) {
-      await writeJson(file, spec);
-    }
-  } catch (cause) {
-    throw new MerclabError("storage", `cannot write ${folder}`, { hint: "Check space and permissions.", cause });
+  if (!existsSync(file)) {
+    await writeJson(file, spec);
   }
   return folder;
 }
@@ -102,7 +97,19 @@ export async function readJson<T>(file: string): Promise<T | undefined> {
   }
 }
 
-/** Written aside, synced and renamed: readers see the old file or the new one, never half of it. */
+/**
+ * Written aside, synced and renamed: readers see the old file or the new one, never half of it. Makes the folder.
+ *
+ * @throws MerclabError `storage`
+ */
 export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+  } catch (cause) {
+    throw new MerclabError("storage", `cannot write ${file}: ${(cause as Error).message}`, {
+      hint: "Check space and permissions, or give another folder with --runs DIR.",
+      cause,
+    });
+  }
 }

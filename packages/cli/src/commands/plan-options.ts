@@ -1,0 +1,51 @@
+// Arguments shared by `exp run` and `exp plan`: an experiment, overrides, and where things lie.
+import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, type StudyPlan } from "@merclab/runner";
+import type { Command } from "commander";
+import { openSite, type Site } from "../site.ts";
+
+export interface PlanOptions {
+  readonly data?: string;
+  readonly runs?: string;
+  readonly seeds?: string;
+  readonly engine?: string;
+  readonly json?: boolean;
+}
+
+export function addPlanOptions(command: Command): Command {
+  return command
+    .argument("<experiment>", "name of a file in experiments/, or a path to one")
+    .argument("[overrides...]", "key=value, or key=a,b to sweep: fusion=lmam optimizer.lr=1e-4 datasets=meld")
+    .option("--data <dir>", "data root (default: MERCLAB_DATA, data/, ../shared/data)")
+    .option("--runs <dir>", "where runs are stored", "runs")
+    .option("--seeds <n>", "number of seeds, or a list such as 3,7")
+    .option("--engine <name>", "engine that trains")
+    .option("--json", "one JSON document on stdout");
+}
+
+export async function openPlan(
+  experimentName: string,
+  overrideArguments: readonly string[],
+  options: PlanOptions,
+): Promise<{ site: Site; plan: StudyPlan }> {
+  const site = openSite(options);
+  const experiment = await readExperiment(experimentName, site.places.experiments);
+  const shorthands = [
+    ...(options.seeds === undefined ? [] : [`seeds=${options.seeds}`]),
+    ...(options.engine === undefined ? [] : [`engine=${options.engine}`]),
+  ];
+  const overrides: Axis[] = [...overrideArguments, ...shorthands].map(parseOverride);
+  const planSite: PlanSite = { registry: site.registry, groups: site.groups, dataRoot: site.places.dataRoot };
+  return { site, plan: await planStudy(experiment, overrides, planSite) };
+}
+
+/** The line that comes before anything else: which data. */
+export function dataLine({ datasets, notices }: StudyPlan, dataRoot: string | undefined): string {
+  const names = datasets.map(({ name }) => name).join(", ");
+  const real = datasets.every(({ dataset }) => dataset.source === "real");
+  return [
+    real ? `Data: ${names} from ${dataRoot}` : notices.at(-1),
+    ...notices.filter((notice) => !notice.startsWith("SYN")),
+  ]
+    .filter((line) => line !== undefined)
+    .join("\n");
+}

@@ -1,0 +1,90 @@
+// `exp run`: plan, train what is missing, print tables.
+import { resolve } from "node:path";
+import { defaultJobs, runStudy, type StudyPlan, writeStudy } from "@merclab/runner";
+import { Command, InvalidArgumentError } from "commander";
+import pc from "picocolors";
+import { EXIT, printJson, printNote, printText } from "../output.ts";
+import { createProgress } from "../progress.ts";
+import { compileTables, tablesText } from "../tables.ts";
+import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
+
+interface RunOptions extends PlanOptions {
+  readonly jobs?: number;
+}
+
+const EXAMPLES = `
+Examples:
+  $ exp run sdt-vs-lmam                          what the file says; again: only what is missing
+  $ exp run sdt-vs-lmam datasets=meld --seeds 5
+  $ exp run sdt-vs-lmam fusion=lmam fusion.lmam.rank=4,16
+  $ exp run sdt-vs-lmam --data ~/features --jobs 4`;
+
+export function runCommand(): Command {
+  return addPlanOptions(new Command("run"))
+    .description("Train what is missing of an experiment and print its tables")
+    .option("--jobs <n>", "trials side by side (default: what cores and memory allow)", parseJobs)
+    .addHelpText("after", EXAMPLES)
+    .action(async (name: string, overrides: string[], options: RunOptions) => {
+      process.exitCode = await run(name, overrides, options);
+    });
+}
+
+async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
+  const { site, plan } = await openPlan(name, overrides, options);
+  const { places } = site;
+  printNote(pc.bold(plan.experiment.title));
+  printNote(dataLine(plan, places.dataRoot));
+  await writeStudy(places.runs, plan, commandLine(plan, overrides, options));
+
+  const jobs = options.jobs ?? defaultJobs(plan.trials);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const progress = createProgress(plan.trials, jobs);
+  const outcome = await runStudy(plan, {
+    runsFolder: places.runs,
+    jobs,
+    workerCommand: [
+      resolve(import.meta.dirname, "../../bin/exp.mjs"),
+      "trial",
+      "run",
+      ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
+    ],
+    onEvent: (event) => progress.show(event),
+    signal: stop.signal,
+  });
+  progress.end();
+
+  const tables = await compileTables(places.runs, plan.experiment.name);
+  if (options.json === true) {
+    printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
+  } else {
+    printText(tablesText(tables, "terminal"));
+  }
+  if (stop.signal.aborted) {
+    printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
+    return EXIT.interrupted;
+  }
+  if (outcome.failed > 0) {
+    printNote(pc.red(`${outcome.failed} of ${plan.trials.length} trials failed; the others are stored.`));
+    return EXIT.failed;
+  }
+  return EXIT.done;
+}
+
+/** The command that trains what is missing. */
+function commandLine(plan: StudyPlan, overrides: readonly string[], options: RunOptions): string {
+  const quoted = overrides.map((each) => (/^[\w.=,/-]+$/.test(each) ? each : `'${each}'`));
+  const seeds = options.seeds === undefined ? [] : ["--seeds", options.seeds];
+  const engine = options.engine === undefined ? [] : ["--engine", options.engine];
+  return ["exp run", plan.experiment.name, ...quoted, ...seeds, ...engine].join(" ");
+}
+
+function parseJobs(text: string): number {
+  const jobs = Number(text);
+  if (!Number.isSafeInteger(jobs) || jobs < 1) {
+    throw new InvalidArgumentError("a whole number from 1 is needed");
+  }
+  return jobs;
+}

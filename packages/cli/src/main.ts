@@ -1,0 +1,43 @@
+// The `exp` command.
+import { MerclabError } from "@merclab/core";
+import { Command, CommanderError } from "commander";
+import { runCommand } from "./commands/run.ts";
+import { trialCommand } from "./commands/trial.ts";
+import { EXIT, printError } from "./output.ts";
+
+const program = new Command("exp")
+  .description("merclab: a laboratory for multimodal emotion recognition in conversations")
+  .showHelpAfterError("Run with --help to see what is possible.")
+  .exitOverride()
+  .addCommand(runCommand())
+  .addCommand(trialCommand(), { hidden: true });
+
+// Sub-commands do not inherit the override.
+for (const command of allCommands(program)) {
+  command.exitOverride();
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCode(error);
+  if (!(error instanceof CommanderError)) {
+    printError(error, process.argv.includes("--json"));
+  }
+}
+
+function* allCommands(command: Command): Generator<Command> {
+  yield command;
+  for (const child of command.commands) {
+    yield* allCommands(child);
+  }
+}
+
+/** Commander says itself what is wrong with the arguments; config and data errors mean that nothing was started. */
+function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  const usage = error instanceof MerclabError && ["config", "data", "combination", "storage"].includes(error.code);
+  return usage ? EXIT.usage : EXIT.failed;
+}

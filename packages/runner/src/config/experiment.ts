@@ -1,0 +1,136 @@
+// The experiment file: what to compare, on which data, with how many seeds, and which tables to print.
+import { existsSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { METRICS, MerclabError, type MetricName, suggestName } from "@merclab/core";
+import { readYamlFile } from "@merclab/data";
+import glob from "fast-glob";
+import { z } from "zod";
+import type { Assignment, AssignmentValue, Axis } from "./assignments.ts";
+import { assignmentValue, GROUPS, isGroup } from "./groups.ts";
+
+const assignments = z.record(z.string(), assignmentValue);
+
+const metric = z.enum(Object.keys(METRICS) as [MetricName, ...MetricName[]]);
+
+/** How one table is laid out; axes are keys of the matrix, or `dataset`. */
+export const tableSpec = z.strictObject({
+  title: z.string().optional(),
+  rows: z.union([z.string(), z.array(z.string())]).optional(),
+  columns: z.string().default("dataset"),
+  metrics: z.array(metric).min(1).default(["weighted-f1", "accuracy"]),
+});
+
+export type TableSpec = z.output<typeof tableSpec>;
+
+const experimentFile = z.strictObject({
+  title: z.string(),
+  /** Datasets by name; those that the data root lacks are left out, and without any the synthetic corpus is used. */
+  datasets: z.array(z.string()).min(1),
+  /** Assignments that hold for every trial. */
+  base: assignments.default({}),
+  /** Assignments for some datasets. */
+  when: z.array(z.strictObject({ dataset: z.union([z.string(), z.array(z.string())]), set: assignments })).default([]),
+  /** Axes to sweep: every combination is trained. */
+  matrix: assignments.default({}),
+  /** A number of seeds (0, 1, …) or a list of them. */
+  seeds: z.union([z.int().positive(), z.array(z.int().nonnegative()).min(1)]).default(1),
+  tables: z.array(tableSpec).optional(),
+});
+
+export interface Experiment {
+  /** The file's name without extension. */
+  readonly name: string;
+  readonly file: string;
+  readonly title: string;
+  readonly datasets: readonly { readonly name: string; readonly where: string }[];
+  readonly base: readonly Assignment[];
+  readonly when: readonly { readonly datasets: readonly string[]; readonly set: readonly Assignment[] }[];
+  readonly matrix: readonly Axis[];
+  readonly seeds: readonly number[];
+  readonly tables: readonly TableSpec[];
+}
+
+/**
+ * Finds an experiment by name or path and reads it.
+ *
+ * @param folders searched in order for `<name>.yaml`, sub-folders included
+ */
+export async function readExperiment(nameOrFile: string, folders: readonly string[]): Promise<Experiment> {
+  const file = await findExperiment(nameOrFile, folders);
+  const { value, lineOf } = await readYamlFile(file, experimentFile);
+  const at = (...path: PropertyKey[]) => `${file}:${lineOf(path)}`;
+  const list = (section: Readonly<Record<string, AssignmentValue>>, ...path: PropertyKey[]): Assignment[] =>
+    Object.entries(section).map(([key, each]) => ({ key, value: each, where: at(...path, key) }));
+  return {
+    name: basename(file, extname(file)),
+    file,
+    title: value.title,
+    datasets: value.datasets.map((name, i) => ({ name, where: at("datasets", i) })),
+    base: list(value.base, "base"),
+    when: value.when.map(({ dataset, set }, i) => ({
+      datasets: typeof dataset === "string" ? [dataset] : dataset,
+      set: list(set, "when", i, "set"),
+    })),
+    matrix: list(value.matrix, "matrix").map(({ key, value: values, where }) => toAxis(key, values, where)),
+    seeds: typeof value.seeds === "number" ? seedList(value.seeds) : value.seeds,
+    tables: value.tables ?? [tableSpec.parse({})],
+  };
+}
+
+/** 0 … count − 1. */
+export function seedList(count: number): number[] {
+  return Array.from({ length: count }, (_, seed) => seed);
+}
+
+function toAxis(key: string, values: AssignmentValue, where: string | undefined): Axis {
+  if (!Array.isArray(values) || values.length === 0) {
+    throw new MerclabError("config", `matrix axis "${key}" needs a list of values`, { where, hint: `${key}: [a, b]` });
+  }
+  return { key, values: values as readonly AssignmentValue[], where };
+}
+
+/** Name and title-less file of every experiment in the folders, by name. */
+export async function listExperiments(folders: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const folder of folders) {
+    for (const file of (await glob("**/*.yaml", { cwd: folder, onlyFiles: true })).sort()) {
+      const name = basename(file, ".yaml");
+      if (!found.has(name)) {
+        found.set(name, join(folder, file));
+      }
+    }
+  }
+  return found;
+}
+
+async function findExperiment(nameOrFile: string, folders: readonly string[]): Promise<string> {
+  if (/\.ya?ml$/.test(nameOrFile)) {
+    if (!existsSync(nameOrFile)) {
+      throw new MerclabError("config", `no experiment file ${nameOrFile}`);
+    }
+    return nameOrFile;
+  }
+  const known = await listExperiments(folders);
+  const file = known.get(nameOrFile);
+  if (file === undefined) {
+    throw new MerclabError("config", `unknown experiment "${nameOrFile}"`, {
+      hint: suggestName(nameOrFile, known.keys()),
+    });
+  }
+  return file;
+}
+
+/** The parts of an assignment key. @throws MerclabError `config` for a key that names no group */
+export function parseKey(assignment: Pick<Assignment, "key" | "where">): {
+  group: (typeof GROUPS)[number];
+  rest: string[];
+} {
+  const [group = "", ...rest] = assignment.key.split(".");
+  if (!isGroup(group)) {
+    throw new MerclabError("config", `unknown group "${group}" in "${assignment.key}"`, {
+      where: assignment.where,
+      hint: suggestName(group, GROUPS),
+    });
+  }
+  return { group, rest };
+}

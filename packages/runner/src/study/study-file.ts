@@ -1,0 +1,45 @@
+// `study.json`: what the last run of an experiment planned, so that tables can be made later without data or plan.
+import { join } from "node:path";
+import { MerclabError } from "@merclab/core";
+import type { TableSpec } from "../config/experiment.ts";
+import type { StudyPlan } from "../config/plan.ts";
+import { experimentFolder, readJson, writeJson } from "../store/experiment-store.ts";
+import type { TrialSpec } from "../store/trial-files.ts";
+
+export interface StudyFile {
+  readonly schema: 1;
+  readonly experiment: string;
+  readonly title: string;
+  /** The command that trains what is missing. */
+  readonly command: string;
+  readonly notices: readonly string[];
+  readonly tables: readonly TableSpec[];
+  readonly trials: readonly TrialSpec[];
+}
+
+const FILE = "study.json";
+
+export async function writeStudy(runsFolder: string, plan: StudyPlan, command: string): Promise<void> {
+  const { experiment, notices, trials } = plan;
+  const study: StudyFile = {
+    schema: 1,
+    experiment: experiment.name,
+    title: experiment.title,
+    command,
+    notices,
+    tables: experiment.tables,
+    trials,
+  };
+  await writeJson(join(experimentFolder(runsFolder, experiment.name), FILE), study);
+}
+
+/** @throws MerclabError `config` when the experiment never ran */
+export async function readStudy(runsFolder: string, experiment: string): Promise<StudyFile> {
+  const study = await readJson<StudyFile>(join(experimentFolder(runsFolder, experiment), FILE));
+  if (study === undefined) {
+    throw new MerclabError("config", `experiment "${experiment}" has no stored runs in ${runsFolder}`, {
+      hint: `Run it first: exp run ${experiment}`,
+    });
+  }
+  return study;
+}

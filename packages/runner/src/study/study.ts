@@ -1,0 +1,121 @@
+// Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
+// same call after any crash goes on where the files end.
+import { fork } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import pLimit from "p-limit";
+import type { StudyPlan } from "../config/plan.ts";
+import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES } from "../store/experiment-store.ts";
+import type { TrialResult, TrialSpec } from "../store/trial-files.ts";
+import { lockExperiment } from "./lock.ts";
+import type { WorkerMessage } from "./worker.ts";
+
+export type StudyEvent =
+  | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
+  | { readonly type: "started"; readonly spec: TrialSpec; readonly folder: string }
+  | {
+      readonly type: "epoch";
+      readonly spec: TrialSpec;
+      readonly folder: string;
+      readonly message: Extract<WorkerMessage, { type: "epoch" }>;
+    }
+  | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
+  | {
+      readonly type: "failed";
+      readonly spec: TrialSpec;
+      readonly folder: string;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };
+
+export interface StudyOptions {
+  readonly runsFolder: string;
+  /** Trials side by side. */
+  readonly jobs: number;
+  /** Script and arguments that run one trial folder: `[script, ...args]`; the folder is appended. */
+  readonly workerCommand: readonly [string, ...string[]];
+  readonly onEvent: (event: StudyEvent) => void;
+  /** Stops workers and starts no further trial. */
+  readonly signal: AbortSignal;
+}
+
+export interface StudyOutcome {
+  readonly done: number;
+  readonly failed: number;
+  readonly cancelled: number;
+}
+
+export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
+  const { runsFolder, onEvent, signal } = options;
+  const unlock = await lockExperiment(experimentFolder(runsFolder, plan.experiment.name));
+  try {
+    const outcome = { done: 0, failed: 0, cancelled: 0 };
+    const limit = pLimit(options.jobs);
+    const missing: { spec: TrialSpec; folder: string }[] = [];
+    for (const spec of plan.trials) {
+      const folder = await createTrialFolder(runsFolder, spec);
+      const { result } = await readTrial(folder);
+      if (result === undefined) {
+        missing.push({ spec, folder });
+      } else {
+        outcome.done += 1;
+        onEvent({ type: "found", spec, folder, result });
+      }
+    }
+    await Promise.all(
+      missing.map(({ spec, folder }) =>
+        limit(async () => {
+          if (signal.aborted) {
+            outcome.cancelled += 1;
+            return;
+          }
+          onEvent({ type: "started", spec, folder });
+          const ended = await runWorker(spec, folder, options);
+          outcome[ended] += 1;
+        }),
+      ),
+    );
+    return outcome;
+  } finally {
+    unlock();
+  }
+}
+
+async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions): Promise<keyof StudyOutcome> {
+  const { onEvent, signal } = options;
+  const [script, ...args] = options.workerCommand;
+  const log = openSync(join(folder, TRIAL_FILES.log), "w");
+  const worker = fork(script, [...args, folder], { stdio: ["ignore", log, log, "ipc"] });
+  closeSync(log);
+  let failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
+  worker.on("message", (message: WorkerMessage) => {
+    if (message.type === "epoch") {
+      onEvent({ type: "epoch", spec, folder, message });
+    } else {
+      failure = message;
+    }
+  });
+  const stop = () => worker.kill("SIGKILL");
+  signal.addEventListener("abort", stop, { once: true });
+  const exit = await new Promise<string>((resolve) => {
+    worker.on("error", (error) => resolve(error.message));
+    worker.on("exit", (code, killedBy) => resolve(killedBy ?? String(code)));
+  });
+  signal.removeEventListener("abort", stop);
+  const { result } = await readTrial(folder);
+  if (result !== undefined) {
+    onEvent({ type: "done", spec, folder, result });
+    return "done";
+  }
+  if (signal.aborted) {
+    return "cancelled";
+  }
+  onEvent({
+    type: "failed",
+    spec,
+    folder,
+    message: failure?.message ?? `the worker ended with ${exit} and left no result`,
+    hint: failure?.hint ?? `See ${join(folder, TRIAL_FILES.log)}`,
+  });
+  return "failed";
+}

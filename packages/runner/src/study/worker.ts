@@ -1,0 +1,163 @@
+// What runs in a worker process: one trial from its folder. Training first; the seal of the test set is opened when
+// it has ended; `result.json` comes last.
+import { appendFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MerclabError, type PluginRegistry } from "@merclab/core";
+import { encodeNpz } from "@merclab/data";
+import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
+import { modelParts } from "../config/plan.ts";
+import { readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import { metricsRecord, startJournal } from "../store/journal.ts";
+import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import { scoreTrial } from "./score.ts";
+
+/** What a worker tells its runner. */
+export type WorkerMessage =
+  | {
+      readonly type: "epoch";
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly seconds: number;
+      readonly loss: number;
+      /** The metric that chooses the epoch, on the validation part. */
+      readonly valid: number;
+    }
+  | {
+      readonly type: "failed";
+      readonly message: string;
+      readonly where?: string | undefined;
+      readonly hint?: string | undefined;
+    };
+
+export interface WorkerSite {
+  readonly registry: PluginRegistry;
+  readonly dataRoot: string | undefined;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly report: (message: WorkerMessage) => void;
+}
+
+/** Runs the trial of a folder; returns at once when it is done already. */
+export async function runTrialFolder(folder: string, site: WorkerSite): Promise<void> {
+  const { spec, status, result } = await readTrial(folder);
+  if (result !== undefined) {
+    return;
+  }
+  const running: TrialStatus = {
+    state: "running",
+    attempt: (status?.attempt ?? 0) + 1,
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+  };
+  await writeJson(join(folder, TRIAL_FILES.status), running);
+  const file = (name: keyof typeof TRIAL_FILES) => join(folder, TRIAL_FILES[name]);
+  const journal = startJournal(file("journal"), {
+    t: "open",
+    format: 1,
+    runKey: spec.id,
+    attempt: running.attempt,
+    ts: Date.now(),
+  });
+  try {
+    const trialResult = await trainAndScore(spec, site, journal.append, file);
+    journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
+    await writeJson(file("result"), trialResult);
+    await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
+    await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
+    appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
+    throw error;
+  }
+}
+
+async function trainAndScore(
+  spec: TrialSpec,
+  site: WorkerSite,
+  append: ReturnType<typeof startJournal>["append"],
+  file: (name: keyof typeof TRIAL_FILES) => string,
+): Promise<TrialResult> {
+  const { config } = spec;
+  const { registry } = site;
+  const datasetPlugin = registry.get("dataset", config.dataset.name);
+  const source = datasetPlugin.create(datasetPlugin.options.parse(config.dataset.options), { dataRoot: site.dataRoot });
+  const loaded = await source.load();
+  const { dataset } = loaded;
+  if (dataset.fingerprint !== spec.data.fingerprint) {
+    throw new MerclabError("data", `the data changed since the trial was planned`, {
+      where: source.folder,
+      hint: 'Run the experiment again: changed data make new trials ("exp plan" shows them).',
+    });
+  }
+  const enginePlugin = registry.get("engine", config.engine.name);
+  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), undefined);
+  await engine.start();
+  const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
+  const options = trainerOptions.parse(config.trainer.options);
+  const model = createModel(modelParts(config, registry), dataset);
+  const outcome = await trainTrial(
+    {
+      model,
+      optimizer: optimizerPlugin.create(optimizerPlugin.options.parse(config.optimizer.options), undefined),
+      engine,
+      dataset,
+      options,
+      seed: spec.seed,
+    },
+    ({ epoch, train, valid, seconds }) => {
+      append(metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), seconds }));
+      site.report({
+        type: "epoch",
+        epoch,
+        epochs: options.epochs,
+        seconds,
+        loss: train.total ?? Number.NaN,
+        valid: valid[options.selectBy] ?? Number.NaN,
+      });
+    },
+  );
+  const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
+  shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
+  await writeFile(
+    file("testProbabilities"),
+    encodeNpz({
+      probabilities: {
+        shape: [outcome.testProbabilities.length, ...shape],
+        data: concatenate(outcome.testProbabilities),
+        dtype: "f2",
+      },
+    }),
+  );
+  const scored = scoreTrial(loaded, outcome, options.selectBy);
+  await writeFile(file("predictions"), scored.predictionsCsv);
+  const selected = outcome.epochs[outcome.selectedEpoch - 1];
+  return {
+    schema: 1,
+    id: spec.id,
+    seed: spec.seed,
+    dataset: dataset.name,
+    classes: dataset.task.classes,
+    epochs: outcome.epochs.length,
+    selection: { metric: options.selectBy, epoch: outcome.selectedEpoch, valid: selected?.valid ?? {} },
+    test: scored.test,
+    seal: scored.seal,
+    seconds: outcome.seconds,
+    parameters: model.count,
+    versions: site.versions,
+  };
+}
+
+function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
