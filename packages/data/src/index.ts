@@ -7,10 +7,17 @@ export {
   packHostBatch,
   unpackRows,
 } from "./batches/pack.ts";
+export {
+  checkFolder,
+  type FolderReport,
+  type ModalityReport,
+  type SplitReport,
+} from "./folder/check-folder.ts";
 export { KNOWN_SETS, type KnownSet, shippedDescription } from "./folder/described-folder.ts";
 export { type FolderDescription, folderSchema } from "./folder/description.ts";
-export { type FolderOptions, loadFolder } from "./folder/load-folder.ts";
+export { type FolderOptions, type LoadedFolder, loadFolder } from "./folder/load-folder.ts";
 export type { Problem } from "./folder/problems.ts";
+export { decodeNpz, encodeNpz, type NpzEntry } from "./npy/npz.ts";
 export { cmuMosiPlugin, folderPlugin, iemocapPlugin, meldPlugin } from "./plugins/folders.ts";
 export { plugins } from "./plugins/index.ts";
 export { syntheticPlugin } from "./plugins/synthetic.ts";

@@ -4,6 +4,7 @@ import { syntheticPlugin } from "../src/index.ts";
 import {
   CLASSES,
   generateSynthetic,
+  IRONY_PERIOD,
   MOODS,
   SIGN_STRENGTH,
   type SyntheticCorpus,
@@ -51,11 +52,12 @@ describe("synthetic", () => {
 });
 
 /**
- * Accuracy of the best predictor that sees one utterance: mood and tension are independent given the features, so
- * the best guess is the most probable mood with the most probable tension.
+ * Accuracy of the best predictor that sees one utterance: mood, text sign and tone are independent given the
+ * features, so the best guess is the most probable mood with the most probable tension.
  *
  * P(mood): largest of three projections, the right one raised by `cue`: ∫ φ(z − cue)·Φ(z)² dz.
- * P(tension): both signs read rightly or both wrongly, each with probability Φ(SIGN_STRENGTH).
+ * P(text sign): Φ(s) with s = SIGN_STRENGTH. P(tone): plain where 2·s·z + log-odds > 0, log-odds = log(2).
+ * P(tension): text sign and tone both right or both wrong.
  */
 function contextFreeBound(cue: number, labelNoise: number): number {
   const step = 0.001;
@@ -63,10 +65,16 @@ function contextFreeBound(cue: number, labelNoise: number): number {
   for (let z = -8; z < 8; z += step) {
     mood += (Math.exp(-((z - cue) ** 2) / 2) / Math.sqrt(2 * Math.PI)) * normalCdf(z) ** (MOODS - 1) * step;
   }
+  const shift = LOG_ODDS / (2 * SIGN_STRENGTH);
   const sign = normalCdf(SIGN_STRENGTH);
-  const right = mood * (sign ** 2 + (1 - sign) ** 2);
+  const ironic = 1 / IRONY_PERIOD;
+  const tone = (1 - ironic) * normalCdf(SIGN_STRENGTH + shift) + ironic * normalCdf(SIGN_STRENGTH - shift);
+  const right = mood * (sign * tone + (1 - sign) * (1 - tone));
   return (1 - labelNoise) * right + (labelNoise * (1 - right)) / (CLASSES.length - 1);
 }
+
+/** Of plain against ironic. */
+const LOG_ODDS = Math.log(IRONY_PERIOD - 1);
 
 /** Abramowitz and Stegun 7.1.26, error below 1e-7. */
 function normalCdf(x: number): number {
@@ -77,7 +85,7 @@ function normalCdf(x: number): number {
   return x < 0 ? (1 - erf) / 2 : (1 + erf) / 2;
 }
 
-/** The most probable label when the mood is read from the utterances at `seen`, with the generator's own codes. */
+/** The most probable label when mood and tone are read from the utterances at `seen`, with the generator's own codes. */
 function predict(
   { codes }: SyntheticCorpus,
   { features }: SyntheticDialogue,
@@ -90,8 +98,9 @@ function predict(
     seen.reduce((sum, row) => sum + project(features.visual, row, direction), 0),
   );
   const mood = evidence.indexOf(Math.max(...evidence));
-  const tense = project(features.text, at, codes.text) * project(features.audio, at, codes.audio) > 0;
-  return 2 * mood + (tense ? 1 : 0);
+  const evidenceOfTone = seen.reduce((sum, row) => sum + project(features.audio, row, codes.audio), 0);
+  const tone = 2 * SIGN_STRENGTH * evidenceOfTone + LOG_ODDS > 0 ? 1 : -1;
+  return 2 * mood + (project(features.text, at, codes.text) * tone > 0 ? 1 : 0);
 }
 
 function accuracy(

@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path";
 import { z } from "zod";
 
 /** Standardised features beyond this many deviations are cut off. */
-const DEFAULT_CLIP = 10;
+export const DEFAULT_CLIP = 10;
 
 /** Text of a table cell; YAML may have read it as a number or a truth value. */
 const cell = z.union([z.string().min(1), z.number(), z.boolean()]).transform(String);
@@ -24,9 +24,8 @@ const filePerSplit = z.strictObject({ train: file, valid: file.optional(), test:
 
 const labels = z.strictObject({
   type: z
-    .literal("single-label", {
-      error: ({ input }) => `labels.type: only single-label is supported so far, got ${JSON.stringify(input)}`,
-    })
+    .string()
+    .refine((type) => type === "single-label", "only single-label is supported so far")
     .default("single-label"),
   column,
   /** Whether the column holds class names or their positions in `classes`. */
@@ -34,7 +33,7 @@ const labels = z.strictObject({
   classes: z
     .array(cell)
     .min(2, "needs at least two classes")
-    .refine((classes) => new Set(classes).size === classes.length, "labels.classes: a class is listed twice"),
+    .refine((classes) => new Set(classes).size === classes.length, "a class is listed twice"),
 });
 
 const cells = z.union([cell, z.array(cell).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
@@ -50,9 +49,9 @@ const splits = z
   })
   .refine(
     ({ column, dialogues }) => (column === undefined) !== (dialogues === undefined),
-    'splits: give either "column" or "dialogues"',
+    'give either "column" or "dialogues"',
   )
-  .refine(({ column, values }) => values === undefined || column !== undefined, 'splits: "values" needs "column"');
+  .refine(({ column, values }) => values === undefined || column !== undefined, '"values" needs "column"');
 
 const validation = z.union([
   z.literal("official"),
@@ -69,7 +68,7 @@ const speakers = z
   })
   .refine(
     ({ values, perDialogue }) => (values === undefined) !== (perDialogue === undefined),
-    'speakers: give either "values" (who speaks in the corpus) or "perDialogue" (at most how many in a dialogue)',
+    'give either "values" (who speaks in the corpus) or "perDialogue" (at most how many in a dialogue)',
   );
 
 const modality = z.strictObject({
@@ -97,21 +96,21 @@ export const folderSchema = z
     speakers: speakers.optional(),
     modalities: z
       .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
-      .refine((modalities) => Object.keys(modalities).length > 0, "modalities: name at least one"),
+      .refine((modalities) => Object.keys(modalities).length > 0, "name at least one"),
     normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
   })
   .superRefine((description, context) => {
     const tablePerSplit = typeof description.utterances !== "string";
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (tablePerSplit && description.splits !== undefined) {
-      refuse(["splits"], 'splits: the tables under "utterances" already tell the parts; remove one of the two');
+      refuse(["splits"], 'the tables under "utterances" already tell the parts; remove one of the two');
     }
     if (!tablePerSplit && description.splits === undefined) {
-      refuse(["utterances"], 'missing "splits": one table for all parts needs a column or lists of dialogues');
+      refuse(["utterances"], 'one table for all parts needs "splits": a column or lists of dialogues');
     }
     for (const [name, { file }] of Object.entries(description.modalities)) {
       if (typeof file !== "string" && partNames(file) !== partNames(description.utterances)) {
-        refuse(["modalities", name, "file"], `modalities.${name}.file: parts must be those of "utterances"`);
+        refuse(["modalities", name, "file"], 'the parts must be those of "utterances"');
       }
     }
   });
@@ -125,6 +124,11 @@ export type NormalizeRule = z.output<typeof normalize>;
 
 /** Validation where nothing is said: the official part if there is one, else this. */
 export const DEFAULT_VALIDATION = { fraction: 0.1, seed: 0 } as const;
+
+/** Width of the speaker numbering: the corpus' speakers, the most in a dialogue, or one. */
+export function numSpeakers({ speakers }: FolderDescription): number {
+  return speakers?.values?.length ?? speakers?.perDialogue ?? 1;
+}
 
 function partNames(files: FolderDescription["utterances"]): string {
   return typeof files === "string" ? "" : Object.keys(files).sort().join();

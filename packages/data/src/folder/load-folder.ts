@@ -3,11 +3,12 @@ import { type LoadedDataset, MerclabError, type Split, suggestName } from "@merc
 import { type LabelledDialogue, sealDataset } from "../seal.ts";
 import { type Corpus, readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
-import { DEFAULT_VALIDATION, type FolderDescription } from "./description.ts";
+import { DEFAULT_CLIP, DEFAULT_VALIDATION, type FolderDescription, numSpeakers } from "./description.ts";
 import type { DialogueRows } from "./dialogues.ts";
 import { normalizeFeatures } from "./normalize.ts";
 import { throwProblems } from "./problems.ts";
 import { drawValidation } from "./validation.ts";
+import { absentClasses } from "./warnings.ts";
 
 /** What a trial may change about a folder; null = as its description says. */
 export interface FolderOptions {
@@ -17,6 +18,11 @@ export interface FolderOptions {
   readonly normalize: "standardize" | "none" | null;
 }
 
+export interface LoadedFolder extends LoadedDataset {
+  /** What is odd, but no reason not to train. */
+  readonly warnings: readonly string[];
+}
+
 export const asDescribed: FolderOptions = { modalities: null, validFraction: null, validSeed: null, normalize: null };
 
 /** @throws MerclabError `data` that tells everything that is wrong with the folder, `config` for its description */
@@ -24,12 +30,14 @@ export async function loadFolder(
   folder: string,
   options: FolderOptions = asDescribed,
   knownSet?: KnownSet,
-): Promise<LoadedDataset> {
+): Promise<LoadedFolder> {
   const described = await describeFolder(folder, knownSet);
   const modalities = chooseModalities(described, options.modalities);
   const corpus = await readCorpus(described, modalities);
   throwProblems(folder, corpus.problems);
-  return sealDataset(assemble(described, corpus, options));
+  const loaded = sealDataset(assemble(described, corpus, options));
+  const { trainClassCounts, task } = loaded.dataset;
+  return { ...loaded, warnings: absentClasses("train", trainClassCounts, task.classes) };
 }
 
 function chooseModalities({ description }: DescribedFolder, wanted: readonly string[] | null): readonly string[] {
@@ -84,7 +92,7 @@ function assemble(
     source: "real",
     task: { type: "single-label", classes: description.labels.classes },
     modalities: features.map(({ name, dim }) => ({ name, dim })),
-    numSpeakers: description.speakers?.values?.length ?? description.speakers?.perDialogue ?? 1,
+    numSpeakers: numSpeakers(description),
     splits: { train: part("train"), valid: part("valid"), test: part("test") },
   };
 }
@@ -124,7 +132,7 @@ function normalizeRule(description: FolderDescription, { normalize }: FolderOpti
   if (normalize === null || (normalize === "standardize" && description.normalize !== "none")) {
     return description.normalize;
   }
-  return normalize === "none" ? "none" : { method: "standardize", clip: 10 };
+  return normalize === "none" ? "none" : { method: "standardize", clip: DEFAULT_CLIP };
 }
 
 function takeRows(data: Float32Array, dim: number, rows: readonly number[]): Float32Array {

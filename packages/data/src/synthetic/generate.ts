@@ -1,12 +1,15 @@
 // Made-up dialogues in the shape of IEMOCAP, with structure that is known exactly: label = 2 · mood + tension.
-// Tension is the product of a text sign and an audio sign, which no linear model over one utterance can see. Mood
-// belongs to the dialogue; every utterance shows it in the visual features, but so faintly that only many
-// utterances together tell it. So a linear model stays near chance, a perfect context-free one reaches
-// P(mood | one utterance) · P(tension), and attention over the dialogue gets nearly everything.
+// Tension is what the text says, turned round in ironic dialogues, which the tone of the audio gives away: a product
+// of two modalities, out of reach for linear models. Mood belongs to the dialogue; every utterance shows it in the
+// visual features, but so faintly that only many utterances together tell it. So even a perfect context-free model
+// stops at P(mood | one utterance) · P(tension), about 0.5, where attention over the dialogue gets about 0.9.
 import { drawNormal, drawUniform, foldKey, type Key, keyFromSeed, type Split } from "@merclab/core";
 
 export const MOODS = 3;
 export const CLASSES = ["low-calm", "low-tense", "mid-calm", "mid-tense", "high-calm", "high-tense"] as const;
+
+/** One dialogue in so many is ironic. */
+export const IRONY_PERIOD = 3;
 
 /** Distance of the sign codes from 0, in deviations of the noise. */
 export const SIGN_STRENGTH = 2.5;
@@ -29,6 +32,8 @@ export interface SyntheticDialogue {
   readonly split: Split;
   /** What the labels are made of. */
   readonly mood: number;
+  /** −1 in ironic dialogues, else 1. */
+  readonly tone: number;
   /** Per modality, row-major `[utterances, width]`. */
   readonly features: Readonly<Record<"text" | "audio" | "visual", Float32Array>>;
   /** `[utterances]`, 0 or 1. */
@@ -78,9 +83,10 @@ function generateDialogue(
   const uniform = (name: string, count: number): Float64Array => drawUniform(foldKey(key, name), count);
   const [shortest, longest] = lengths;
   const length = shortest + Math.floor((longest - shortest + 1) * (uniform("length", 1)[0] ?? 0) ** 2);
-  const mood = number % MOODS; // balanced parts
+  // Counted through rather than drawn, so that small parts are balanced, too.
+  const mood = number % MOODS;
+  const tone = Math.floor(number / MOODS) % IRONY_PERIOD === 1 ? -1 : 1;
   const textSigns = uniform("text sign", length).map((u) => (u < 0.5 ? -1 : 1));
-  const audioSigns = uniform("audio sign", length).map((u) => (u < 0.5 ? -1 : 1));
   const noisy = uniform("label noise", length);
   const turns = uniform("turns", length);
 
@@ -91,16 +97,15 @@ function generateDialogue(
   const labels = new Int32Array(length);
   for (let i = 0; i < length; i++) {
     const textSign = textSigns[i] ?? 1;
-    const audioSign = audioSigns[i] ?? 1;
     addTo(text, i, codes.text, SIGN_STRENGTH * textSign);
-    addTo(audio, i, codes.audio, SIGN_STRENGTH * audioSign);
+    addTo(audio, i, codes.audio, SIGN_STRENGTH * tone);
     addTo(visual, i, codes.moods[mood] ?? codes.text, cue);
-    const label = 2 * mood + (textSign * audioSign > 0 ? 1 : 0);
+    const label = 2 * mood + (textSign * tone > 0 ? 1 : 0);
     labels[i] = replaced(label, noisy[i] ?? 1, labelNoise);
     const keepsTurn = (turns[i] ?? 0) < 0.25;
     speakers[i] = i === 0 ? 0 : keepsTurn ? (speakers[i - 1] ?? 0) : 1 - (speakers[i - 1] ?? 0);
   }
-  return { id: `${split}-${number}`, split, mood, features: { text, audio, visual }, speakers, labels };
+  return { id: `${split}-${number}`, split, mood, tone, features: { text, audio, visual }, speakers, labels };
 }
 
 /** Below `rate` the draw also tells which other class, evenly. */

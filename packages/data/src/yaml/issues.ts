@@ -45,7 +45,7 @@ function describeIssue(
       return [{ path, message: mismatch(path, [...new Set(expected)].join(" or "), got) }];
     }
     case "invalid_key":
-      return [{ path, message: issue.issues.map((inner) => inner.message).join("; ") }];
+      return [{ path, message: `${atPath(path)}${issue.issues.map((inner) => inner.message).join("; ")}` }];
     case "invalid_type":
       return [{ path, message: mismatch(path, expectation(issue), got) }];
     case "invalid_value": {
@@ -53,10 +53,8 @@ function describeIssue(
       const near = typeof got === "string" && known.length > 1 ? ` ${suggestName(got, known)}` : "";
       return [{ path, message: `${mismatch(path, near === "" ? expectation(issue) : "another value", got)}.${near}` }];
     }
-    case "custom":
-      return [{ path, message: issue.message }];
     default:
-      return [{ path, message: `"${pathToString(path)}": ${issue.message.replace(/^Invalid input: /, "")}` }];
+      return [{ path, message: `${atPath(path)}${issue.message.replace(/^Invalid input: /, "")}` }];
   }
 }
 
@@ -91,8 +89,7 @@ function mismatch(path: readonly PropertyKey[], expected: string, got: unknown):
     const name = path.length === 0 ? "" : ` "${String(path[path.length - 1])}"`;
     return `missing${name}${inPath(path.slice(0, -1))}: expected ${expected}`;
   }
-  const name = path.length === 0 ? "" : `"${pathToString(path)}": `;
-  return `${name}expected ${expected}, got ${shown(got)}`;
+  return `${atPath(path)}expected ${expected}, got ${shown(got)}`;
 }
 
 function shown(value: unknown): string {
@@ -103,6 +100,10 @@ function shown(value: unknown): string {
     return "a section of keys";
   }
   return JSON.stringify(value);
+}
+
+function atPath(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? "" : `"${pathToString(path)}": `;
 }
 
 function inPath(path: readonly PropertyKey[]): string {
