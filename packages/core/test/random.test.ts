@@ -84,6 +84,13 @@ describe("keys", () => {
     expect(new Set(keys).size).toBe(paths.length);
   });
 
+  it("tell a name from the number that is its hash, and from the words drawn under the key", () => {
+    const key = keyFromSeed(3);
+    expect(foldKey(key, "a")).not.toEqual(foldKey(key, 0xe40c292c)); // FNV-1a of "a"
+    const [k0, k1] = drawBits(key, 2);
+    expect(foldKey(key, 0)).not.toEqual({ k0, k1 });
+  });
+
   it("give draws that are independent of the parent's and the siblings'", () => {
     const key = keyFromSeed(11);
     const draws = [key, foldKey(key, "a"), foldKey(key, "b"), foldKey(key, 0), foldKey(key, 1), keyFromSeed(12)].map(
