@@ -252,7 +252,11 @@ describe("wasm agrees with cpu on layers and losses", () => {
     ));
 
   it("position encoding", () =>
-    agrees(onMatrices(1, (x) => tf.mul(x, tf.sum(positionEncoding(tf.tensor1d([0, 1, 57]), 6))))));
+    agrees(
+      onMatrices(1, (x) =>
+        tf.mul(x, tf.sum(positionEncoding({ positions: tf.tensor1d([0, 1, 57], "int32"), time: 58 }, 6))),
+      ),
+    ));
 
   it("multi-head attention with masked keys", () =>
     agrees(

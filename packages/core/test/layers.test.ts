@@ -59,7 +59,7 @@ describe("linear", () => {
 
 describe("position encoding", () => {
   it("interleaves sines and cosines as worked out by hand", () => {
-    const encoded = positionEncoding(tensor1d([0, 3]), 4);
+    const encoded = positionEncoding({ positions: tensor1d([0, 3], "int32"), time: 4 }, 4);
     expect(encoded.shape).toEqual([2, 4]);
     expectClose(valuesOf(encoded), [0, 1, 0, 1, Math.sin(3), Math.cos(3), Math.sin(0.03), Math.cos(0.03)]);
   });

@@ -159,7 +159,7 @@ function embedInputs(
   const { dim } = options;
   const added: Tensor[] = [];
   if (options.positions) {
-    added.push(positionEncoding(inputs.layout.positions, dim));
+    added.push(positionEncoding(inputs.layout, dim));
   }
   if (options.speakers) {
     added.push(embed(parameter(parameters, "speaker_embeddings.weight") as Tensor2D, inputs.speakers));

@@ -92,7 +92,7 @@ function encodeModality(
   const { layout } = inputs;
   const prefix = `transformer.${modality}`;
   const projected = linear(parameters, `${prefix}.input`, inputs.features[modality] as Tensor2D);
-  let x = add(projected, positionEncoding(layout.positions, dim)) as Tensor2D;
+  let x = add(projected, positionEncoding(layout, dim)) as Tensor2D;
   if (options.speakers) {
     x = add(x, embed(parameter(parameters, "transformer.speakers") as Tensor2D, inputs.speakers)) as Tensor2D;
   }

@@ -9,8 +9,9 @@ import {
   linearSpecs,
   type ParameterSpec,
   type Parameters,
+  stopGradient,
 } from "@merclab/core";
-import { addN, mean, mul, softmax, stack, sum, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { addN, div, exp, maximum, mean, mul, sub, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
 const settings = z.strictObject({
@@ -43,17 +44,21 @@ export function createSdtFusion({ gate }: SdtFusionOptions, site: FusionSite): F
     apply: (values, streams) => {
       const list = modalities.map((modality) => streams[modality] as Tensor2D);
       const { fused, gates } = fuse(values, list, gate);
-      return gates === undefined ? { fused, streams } : { fused, streams, shown: { gates } };
+      if (gates === undefined) {
+        return { fused, streams };
+      }
+      const shown = Object.fromEntries(gates.map((each, i) => [`gate.${modalities[i]}`, each]));
+      return { fused, streams, shown };
     },
   };
 }
 
-/** @returns fused `[tokens, dim]` and gates `[tokens, dim or 1, modalities]` */
+/** @returns fused `[tokens, dim]` and one gate per modality, `[tokens, dim]` or `[tokens, 1]` */
 function fuse(
   parameters: Parameters,
   streams: readonly Tensor2D[],
   gate: SdtFusionOptions["gate"],
-): { fused: Tensor2D; gates?: Tensor } {
+): { fused: Tensor2D; gates?: readonly Tensor[] } {
   const [first] = streams;
   if (first !== undefined && streams.length === 1) {
     return { fused: first };
@@ -69,8 +74,16 @@ function fuse(
     const projected = gate === "bare" ? stream : linear(parameters, "last_gate.fc", stream);
     return gate === "scalar" ? mean(projected, 1, true) : projected;
   });
-  const gates = softmax(stack(scores, 2)); // [tokens, dim or 1, modalities]
-  return { fused: sum(mul(gates, stack([...streams], 2)), 2) as Tensor2D, gates };
+  const gates = softmaxOver(scores);
+  return { fused: addN(streams.map((stream, i) => mul(gates[i] as Tensor, stream))) as Tensor2D, gates };
+}
+
+/** Softmax over a list of tensors of one shape, element by element. */
+function softmaxOver(scores: readonly Tensor[]): Tensor[] {
+  const largest = stopGradient(scores.reduce((a, b) => maximum(a, b)));
+  const exponentials = scores.map((score) => exp(sub(score, largest)));
+  const total = addN(exponentials);
+  return exponentials.map((exponential) => div(exponential, total));
 }
 
 export const sdtFusionPlugin = definePlugin({

@@ -54,7 +54,7 @@ export interface FusionOutputs {
   readonly fused: Tensor2D;
   /** Per modality `[tokens, dim]`, where the fusion keeps them meaningful on their own. */
   readonly streams?: Streams;
-  /** Named weights for pictures: gates `[tokens, modalities, …]` or attention `[batch, time, time]`. */
+  /** Named weights for pictures: `gate.<modality>` `[tokens, dim]`, or attention `[batch, time, time]`. */
   readonly shown?: Readonly<Record<string, Tensor>>;
   /** Extra scalar losses by name, added to the objective. */
   readonly losses?: Readonly<Record<string, Tensor>>;

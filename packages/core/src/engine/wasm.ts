@@ -1,8 +1,8 @@
-// The wasm backend of tfjs with two kernels replaced. tfjs 4.22 runs a product on XNNPACK only when neither side is
+// The wasm backend of tfjs with three kernels replaced. tfjs 4.22 runs a product on XNNPACK only when neither side is
 // transposed and there is one matrix; every gradient of a product and every attention score takes a plain loop
 // instead, at a tenth of the speed. Here transposed sides are transposed first, and a stack of matrices is
 // multiplied one by one through views of the same memory. Row gathers, which convert between packed and padded
-// batches, copy whole rows.
+// batches, copy whole rows. A clone, made of every tensor that a gradient needs later, shares its memory.
 
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import {
@@ -11,6 +11,7 @@ import {
   broadcast_util,
   GatherV2,
   getKernel,
+  Identity,
   type KernelConfig,
   type KernelFunc,
   ready,
@@ -23,7 +24,7 @@ import {
 import { sizeOf } from "../parameters/parameters.ts";
 
 /** What the replaced kernels need of the backend: its heap and its register of tensors (tfjs 4.22, pinned). */
-interface WasmBackend extends Pick<BackendWasm, "makeOutput" | "disposeData" | "getMemoryOffset"> {
+interface WasmBackend extends Pick<BackendWasm, "makeOutput" | "disposeData" | "getMemoryOffset" | "incRef"> {
   dataIdNextNumber: number;
   readonly wasm: {
     readonly HEAPU8: Uint8Array;
@@ -46,6 +47,7 @@ export async function startWasmBackend(): Promise<void> {
   if (!kernelsReplaced) {
     replaceKernel(BatchMatMul, createBatchMatMul(backend() as unknown as WasmBackend));
     replaceKernel(GatherV2, createGather(stockKernel(GatherV2)));
+    replaceKernel(Identity, shareMemory);
     kernelsReplaced = true;
   }
 }
@@ -62,6 +64,13 @@ function replaceKernel(kernelName: string, kernelFunc: KernelFunc): void {
   unregisterKernel(kernelName, "wasm");
   registerKernel({ kernelName, backendName: "wasm", kernelFunc });
 }
+
+/** A second name for the same memory, as on the other backends; it is freed with the last one. */
+const shareMemory: KernelFunc = ({ inputs, backend: wasmBackend }) => {
+  const { dataId, shape, dtype } = inputs.x as TensorInfo;
+  (wasmBackend as WasmBackend).incRef(dataId);
+  return { dataId, shape, dtype };
+};
 
 function createBatchMatMul(wasmBackend: WasmBackend): KernelFunc {
   const product = wasmBackend.wasm.cwrap("BatchMatMul", null, [

@@ -3,29 +3,26 @@ import {
   add,
   cast,
   concat,
-  cos,
   customGrad,
   erf,
-  expandDims,
+  gather,
   matMul,
   mean,
   mul,
   oneHot,
-  reshape,
   rsqrt,
   sigmoid,
-  sin,
   square,
-  stack,
   sub,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
-  tensor1d,
+  tensor2d,
   zerosLike,
 } from "@tensorflow/tfjs-core";
 import type { Context } from "../contracts/modules.ts";
 import { type Parameters, parameter } from "../parameters/parameters.ts";
+import type { Layout } from "./layout.ts";
 
 /** x·Wᵀ + b with `name.weight [outDim, inDim]` and, where it was declared, `name.bias [outDim]`. */
 export function linear(parameters: Parameters, name: string, x: Tensor2D): Tensor2D {
@@ -86,14 +83,20 @@ export function oneHotRows(indices: Tensor1D, depth: number): Tensor2D {
  * Sine and cosine position encoding, interleaved: PE[p, 2j] = sin(p·ω_j), PE[p, 2j+1] = cos(p·ω_j) with
  * ω_j = exp(−2j·ln(10000)/dim) (Vaswani et al. 2017, section 3.5).
  *
- * @param positions `[tokens]`
  * @param dim even
  * @returns `[tokens, dim]`
  */
-export function positionEncoding(positions: Tensor1D, dim: number): Tensor2D {
-  const rates = tensor1d(Float32Array.from({ length: dim / 2 }, (_, j) => Math.exp((-2 * j * Math.log(10000)) / dim)));
-  const angles = mul(expandDims(positions, 1), expandDims(rates, 0)); // [tokens, dim / 2]
-  return reshape(stack([sin(angles), cos(angles)], 2), [positions.shape[0], dim]) as Tensor2D;
+export function positionEncoding(layout: Pick<Layout, "positions" | "time">, dim: number): Tensor2D {
+  const { time, positions } = layout;
+  const table = new Float32Array(time * dim);
+  for (let j = 0; j < dim / 2; j++) {
+    const rate = Math.exp((-2 * j * Math.log(10000)) / dim);
+    for (let position = 0; position < time; position++) {
+      table[position * dim + 2 * j] = Math.sin(position * rate);
+      table[position * dim + 2 * j + 1] = Math.cos(position * rate);
+    }
+  }
+  return gather(tensor2d(table, [time, dim]), positions);
 }
 
 /** Inverted dropout at a named site; the identity in evaluation. */

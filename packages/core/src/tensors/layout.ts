@@ -30,7 +30,7 @@ export interface Layout {
   readonly mask: Tensor2D;
   /** `[tokens]`, 1 = real utterance; 0 only where the token count was rounded up to a bucket. */
   readonly tokenMask: Tensor1D;
-  /** `[tokens]`: place of the utterance in its dialogue, from 0. */
+  /** `[tokens]` int32: place of the utterance in its dialogue, from 0. */
   readonly positions: Tensor1D;
 }
 
@@ -50,7 +50,7 @@ export function createLayout(
   const toPacked = new Int32Array(tokens);
   const mask = new Float32Array(batch * time);
   const tokenMask = new Float32Array(tokens);
-  const positions = new Float32Array(tokens);
+  const positions = new Int32Array(tokens);
   let token = 0;
   lengths.forEach((length, row) => {
     for (let position = 0; position < length; position++, token++) {
@@ -70,7 +70,7 @@ export function createLayout(
     toPacked: tensor1d(toPacked, "int32"),
     mask: tensor2d(mask, [batch, time]),
     tokenMask: tensor1d(tokenMask),
-    positions: tensor1d(positions),
+    positions: tensor1d(positions, "int32"),
   };
 }
 
