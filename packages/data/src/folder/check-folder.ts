@@ -28,6 +28,8 @@ export interface ModalityReport {
   readonly mean: number;
   /** Columns that hold one value only, by position. */
   readonly constantColumns: readonly number[];
+  /** Rows of the features. */
+  readonly utterances: number;
   /** Utterances without this modality. */
   readonly missing: number;
 }
@@ -136,6 +138,7 @@ function reportModality({ name, dim, data, present }: Features): ModalityReport 
     max: some ? Math.max(...high) : 0,
     mean: some ? sum / (observed * dim) : 0,
     constantColumns: [...low.keys()].filter((column) => low[column] === high[column]),
+    utterances: present.length,
     missing: present.length - observed,
   };
 }
@@ -148,8 +151,8 @@ function splitWarnings(splits: Readonly<Record<Split, SplitReport>>, classes: re
 }
 
 function modalityWarnings(modalities: readonly ModalityReport[]): string[] {
-  return modalities.flatMap(({ name, width, constantColumns, missing }) => [
+  return modalities.flatMap(({ name, width, constantColumns, utterances, missing }) => [
     ...(constantColumns.length === 0 ? [] : [`${name}: ${constantColumns.length} of ${width} columns are constant`]),
-    ...(missing === 0 ? [] : [`${name}: missing for ${missing} utterances`]),
+    ...(missing === 0 ? [] : [`${name}: ${missing} of ${utterances} utterances lack it`]),
   ]);
 }
