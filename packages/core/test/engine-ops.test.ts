@@ -418,3 +418,20 @@ describe("gather", () => {
       }),
   );
 });
+
+describe("a clone", () => {
+  it.each(EAGER_BACKENDS)("on %s outlives its original, and frees its memory itself", (backend) =>
+    onBackend(backend, () => {
+      const buffers = tf.backend().numDataIds();
+      const original = tf.tensor1d([1, 2, 3]);
+      const clone = tf.clone(original);
+      const second = tf.clone(clone);
+      original.dispose();
+      clone.dispose();
+      const others = tf.fill([3], 9); // would take the place of memory that was freed too early
+      expect(valuesOf(second)).toEqual([1, 2, 3]);
+      tf.dispose([second, others]);
+      expect(tf.backend().numDataIds()).toBe(buffers);
+    }),
+  );
+});

@@ -211,6 +211,23 @@ describe("dropout masks", () => {
     }
   });
 
+  it("keep an element where its bits, from the lowest up, reach the resolved rate", () => {
+    const key = keyFromSeed(10);
+    for (const [rate, bits, dropped] of [
+      [0.5, 1, 1],
+      [0.75, 2, 3],
+      [0.375, 4, 6],
+      [0.1, 16, 6554],
+    ] as const) {
+      const word = drawBits(key, 1)[0] ?? 0;
+      const expected = Array.from({ length: 32 / bits }, (_, i) => {
+        const level = Math.floor(word / 2 ** (bits * i)) % 2 ** bits;
+        return level >= dropped ? Math.fround(2 ** bits / (2 ** bits - dropped)) : 0;
+      });
+      expect([...drawDropoutMask(key, 32 / bits, rate)]).toEqual(expected);
+    }
+  });
+
   it("of rate 0 keep everything as it is", () => {
     expect(new Set(drawDropoutMask(keyFromSeed(8), 100, 0))).toEqual(new Set([1]));
   });

@@ -60,8 +60,6 @@ export function drawDropoutMask(key: Key, count: number, rate: number): Float32A
   const scale = levels / (levels - dropped);
   const perWord = 32 / bitsPerElement;
   const words = drawBits(key, Math.ceil(count / perWord));
-  // A table instead of a comparison: a branch on random bits is mispredicted half of the time.
-  const valueAt = Float32Array.from({ length: levels }, (_, level) => (level >= dropped ? scale : 0));
   const mask = new Float32Array(count);
   const low = levels - 1;
   let at = 0;
@@ -69,7 +67,9 @@ export function drawDropoutMask(key: Key, count: number, rate: number): Float32A
     let word = words[w] ?? 0;
     const end = Math.min(at + perWord, count);
     for (; at < end; at++) {
-      mask[at] = valueAt[word & low] as number;
+      // The sign bit of `dropped − 1 − bits` is 1 where the element is kept: a branch on random bits would be
+      // mispredicted half of the time.
+      mask[at] = scale * ((dropped - 1 - (word & low)) >>> 31);
       word >>>= bitsPerElement;
     }
   }
