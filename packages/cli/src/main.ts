@@ -1,7 +1,13 @@
 // The `exp` command.
 import { MerclabError } from "@merclab/core";
 import { Command, CommanderError } from "commander";
+import { dataCommand } from "./commands/data.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
+import { showCommand } from "./commands/show.ts";
+import { tableCommand } from "./commands/table.ts";
 import { trialCommand } from "./commands/trial.ts";
 import { EXIT, printError } from "./output.ts";
 
@@ -10,6 +16,12 @@ const program = new Command("exp")
   .showHelpAfterError("Run with --help to see what is possible.")
   .exitOverride()
   .addCommand(runCommand())
+  .addCommand(planCommand())
+  .addCommand(tableCommand())
+  .addCommand(lsCommand())
+  .addCommand(showCommand())
+  .addCommand(dataCommand())
+  .addCommand(doctorCommand())
   .addCommand(trialCommand(), { hidden: true });
 
 // Sub-commands do not inherit the override.

@@ -82,6 +82,9 @@ export function createProgress(
           say(`${pc.green("✓")} ${label}  ${numbers}`);
           break;
         }
+        case "cancelled":
+          running.delete(spec.id);
+          break;
         case "failed":
           running.delete(spec.id);
           ended += 1;

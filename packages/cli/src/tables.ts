@@ -1,20 +1,18 @@
-// placeholder until report
+// The tables of an experiment from its stored runs, as data and in any format.
+import { compileTable, formatTable, type Table, type TableFormat } from "@merclab/report";
 import { readStudy, readTrials } from "@merclab/runner";
-export async function compileTables(runs: string, experiment: string) {
-  const study = await readStudy(runs, experiment);
-  const trials = await readTrials(runs, experiment);
-  return study.trials.map((spec) => {
-    const r = trials.find((t) => t.spec.id === spec.id)?.result;
-    return [
-      JSON.stringify(spec.cell),
-      spec.seed,
-      r?.test.validSelected.metrics["weighted-f1"],
-      r?.test.validSelected.metrics.accuracy,
-      r?.test.maxTest.metrics["weighted-f1"],
-      r?.seconds.toFixed(0),
-    ].join(" ");
+
+/** @throws MerclabError `config` when the experiment never ran */
+export async function compileTables(runsFolder: string, experiment: string): Promise<Table[]> {
+  const study = await readStudy(runsFolder, experiment);
+  const stored = new Map((await readTrials(runsFolder, experiment)).map((trial) => [trial.spec.id, trial]));
+  const planned = study.trials.map((spec) => {
+    const trial = stored.get(spec.id);
+    return { spec, result: trial?.result, status: trial?.status };
   });
+  return study.tables.map((spec) => compileTable(spec, planned, { experiment, command: () => study.command }));
 }
-export function tablesText(tables: string[], _f: string) {
-  return tables.join("\n");
+
+export function tablesText(tables: readonly Table[], format: Exclude<TableFormat, "json">): string {
+  return tables.map((table) => formatTable(table, format)).join("\n");
 }

@@ -6,6 +6,7 @@ import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
+import { openTracking } from "../tracking.ts";
 import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 interface RunOptions extends PlanOptions {
@@ -42,6 +43,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const progress = createProgress(plan.trials, jobs);
+  const tracking = openTracking(plan, places.runs);
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
     jobs,
@@ -51,12 +53,16 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
       "run",
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
-    onEvent: (event) => progress.show(event),
+    onEvent: (event) => {
+      progress.show(event);
+      tracking?.follow(event);
+    },
     signal: stop.signal,
   });
   progress.end();
 
   const tables = await compileTables(places.runs, plan.experiment.name);
+  await tracking?.end(tables, stop.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {

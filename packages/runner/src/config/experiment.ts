@@ -1,26 +1,15 @@
 // The experiment file: what to compare, on which data, with how many seeds, and which tables to print.
 import { existsSync } from "node:fs";
 import { basename, extname, join } from "node:path";
-import { METRICS, MerclabError, type MetricName, suggestName } from "@merclab/core";
+import { MerclabError, suggestName } from "@merclab/core";
 import { readYamlFile } from "@merclab/data";
 import glob from "fast-glob";
 import { z } from "zod";
 import type { Assignment, AssignmentValue, Axis } from "./assignments.ts";
 import { assignmentValue, GROUPS, isGroup } from "./groups.ts";
+import { DEFAULT_TABLE, type TableSpec, tableSpec } from "./table-spec.ts";
 
 const assignments = z.record(z.string(), assignmentValue);
-
-const metric = z.enum(Object.keys(METRICS) as [MetricName, ...MetricName[]]);
-
-/** How one table is laid out; axes are keys of the matrix, or `dataset`. */
-export const tableSpec = z.strictObject({
-  title: z.string().optional(),
-  rows: z.union([z.string(), z.array(z.string())]).optional(),
-  columns: z.string().default("dataset"),
-  metrics: z.array(metric).min(1).default(["weighted-f1", "accuracy"]),
-});
-
-export type TableSpec = z.output<typeof tableSpec>;
 
 const experimentFile = z.strictObject({
   title: z.string(),
@@ -73,7 +62,7 @@ export async function readExperiment(nameOrFile: string, folders: readonly strin
     })),
     matrix: list(value.matrix, "matrix").map(({ key, value: values, where }) => toAxis(key, values, where)),
     seeds: typeof value.seeds === "number" ? seedList(value.seeds) : value.seeds,
-    tables: value.tables ?? [tableSpec.parse({})],
+    tables: value.tables ?? [DEFAULT_TABLE],
   };
 }
 

@@ -1,8 +1,8 @@
 // `study.json`: what the last run of an experiment planned, so that tables can be made later without data or plan.
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
-import type { TableSpec } from "../config/experiment.ts";
 import type { StudyPlan } from "../config/plan.ts";
+import type { TableSpec } from "../config/table-spec.ts";
 import { experimentFolder, readJson, writeJson } from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
 

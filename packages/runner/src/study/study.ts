@@ -5,8 +5,8 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
-import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES } from "../store/experiment-store.ts";
-import type { TrialResult, TrialSpec } from "../store/trial-files.ts";
+import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { lockExperiment } from "./lock.ts";
 import type { WorkerMessage } from "./worker.ts";
 
@@ -20,6 +20,7 @@ export type StudyEvent =
       readonly message: Extract<WorkerMessage, { type: "epoch" }>;
     }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
+  | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
   | {
       readonly type: "failed";
       readonly spec: TrialSpec;
@@ -102,20 +103,25 @@ async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions)
     worker.on("exit", (code, killedBy) => resolve(killedBy ?? String(code)));
   });
   signal.removeEventListener("abort", stop);
-  const { result } = await readTrial(folder);
+  const { result, status } = await readTrial(folder);
   if (result !== undefined) {
     onEvent({ type: "done", spec, folder, result });
     return "done";
   }
-  if (signal.aborted) {
+  const cancelled = signal.aborted;
+  const message = failure?.message ?? `the worker ended with ${exit} and left no result`;
+  if (status?.state === "running") {
+    // A worker that was killed could not say so itself.
+    const endedAt = new Date().toISOString();
+    const ended: TrialStatus = cancelled
+      ? { ...status, state: "cancelled", endedAt }
+      : { ...status, state: "failed", endedAt, error: message };
+    await writeJson(join(folder, TRIAL_FILES.status), ended);
+  }
+  if (cancelled) {
+    onEvent({ type: "cancelled", spec, folder });
     return "cancelled";
   }
-  onEvent({
-    type: "failed",
-    spec,
-    folder,
-    message: failure?.message ?? `the worker ended with ${exit} and left no result`,
-    hint: failure?.hint ?? `See ${join(folder, TRIAL_FILES.log)}`,
-  });
+  onEvent({ type: "failed", spec, folder, message, hint: failure?.hint ?? `See ${join(folder, TRIAL_FILES.log)}` });
   return "failed";
 }

@@ -1,0 +1,123 @@
+// `exp show`: one run with its config, curves and scores.
+import { join } from "node:path";
+import { MerclabError } from "@merclab/core";
+import {
+  type JournalRecord,
+  readExperimentNames,
+  readJournal,
+  readTrials,
+  type StoredTrial,
+  TRIAL_FILES,
+} from "@merclab/runner";
+import { Command } from "commander";
+import pc from "picocolors";
+import { stringify } from "yaml";
+import { columns, printJson, printText } from "../output.ts";
+import { findPlaces } from "../places.ts";
+import { trialLabel } from "../trial-label.ts";
+
+export function showCommand(): Command {
+  return new Command("show")
+    .description("Show one run: config, learning curves, scores per class")
+    .argument("<run>", "id of a trial, or the beginning of one")
+    .option("--runs <dir>", "where runs are stored", "runs")
+    .option("--json", "one JSON document on stdout")
+    .addHelpText("after", "\nExamples:\n  $ exp show 3f2a\n  $ exp show 3f2a --json")
+    .action(async (id: string, options: { runs: string; json?: boolean }) => {
+      const trial = await findTrial(findPlaces({ runs: options.runs }).runs, id);
+      const curves = readCurves(readJournal(join(trial.folder, TRIAL_FILES.journal)));
+      if (options.json === true) {
+        printJson({ ...trial, curves });
+      } else {
+        printText(describe(trial, curves));
+      }
+    });
+}
+
+async function findTrial(runsFolder: string, id: string): Promise<StoredTrial> {
+  const names = await readExperimentNames(runsFolder);
+  const trials = (await Promise.all(names.map((name) => readTrials(runsFolder, name)))).flat();
+  const matches = trials.filter(({ spec }) => spec.id.startsWith(id));
+  const [match] = matches;
+  if (match === undefined || new Set(matches.map(({ spec }) => spec.id)).size > 1) {
+    const problem = match === undefined ? "no run" : `${matches.length} runs`;
+    throw new MerclabError("config", `${problem} with an id that begins with "${id}"`, {
+      where: runsFolder,
+      hint: 'See "exp ls runs".',
+    });
+  }
+  return match;
+}
+
+/** Values per epoch, by metric; NaN and infinities by name. */
+type Curves = Readonly<Record<string, readonly (number | string)[]>>;
+
+function readCurves(records: readonly JournalRecord[]): Curves {
+  const curves: Record<string, (number | string)[]> = {};
+  for (const record of records) {
+    if (record.t === "m") {
+      for (const [name, value] of Object.entries(record.v)) {
+        const curve = curves[name] ?? [];
+        curve.push(value);
+        curves[name] = curve;
+      }
+    }
+  }
+  return curves;
+}
+
+function describe({ folder, spec, status, result }: StoredTrial, curves: Curves): string {
+  const synthetic = spec.data.source === "synthetic" ? [pc.yellow("SYNTHETIC DATA")] : [];
+  const head = [`${pc.bold(spec.title)}  ${trialLabel(spec)}`, ...synthetic, `run ${spec.id} in ${folder}`];
+  const state =
+    result === undefined ? `state: ${status?.state ?? "planned"} ${status?.error ?? ""}`.trim() : "state: done";
+  const curveRows = Object.entries(curves).map(([name, values]) => {
+    const numbers = values.map(Number);
+    return [name, sparkline(numbers), `${format(numbers[0])} → ${format(numbers.at(-1))}`];
+  });
+  return [
+    ...head,
+    state,
+    "",
+    pc.bold("config"),
+    stringify(spec.config).trimEnd(),
+    `seed: ${spec.seed}`,
+    `parameters: ${spec.parameters.total.toLocaleString("en-US")}`,
+    ...(curveRows.length === 0 ? [] : ["", pc.bold("curves"), columns(curveRows)]),
+    ...(result === undefined ? [] : ["", ...scores(result)]),
+  ].join("\n");
+}
+
+function scores(result: NonNullable<StoredTrial["result"]>): string[] {
+  const { validSelected, maxTest } = result.test;
+  const names = Object.keys(validSelected.metrics);
+  const metricRows = names.map((name) => [name, format(validSelected.metrics[name]), format(maxTest.metrics[name])]);
+  const classRows = validSelected.perClass.map(({ precision, recall, f1, support }, i) => [
+    result.classes[i] ?? String(i),
+    ...[precision, recall, f1].map((value) => (100 * value).toFixed(2)),
+    String(support),
+    ...(validSelected.confusion[i] ?? []).map(String),
+  ]);
+  return [
+    pc.bold(`test, epoch ${validSelected.epoch} chosen on validation; max-test is epoch ${maxTest.epoch}`),
+    columns([["", "valid-selected", "max-test"], ...metricRows]),
+    "",
+    pc.bold("per class, and how often each was predicted"),
+    columns([["", "precision", "recall", "F1", "n", ...result.classes], ...classRows]),
+    `the seal of the test labels was opened at ${result.seal.openedAt}: ${result.seal.reason}`,
+  ];
+}
+
+function format(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(4);
+}
+
+/** One character per epoch, at most 60, from the lowest value to the highest. */
+function sparkline(values: readonly number[]): string {
+  const step = Math.max(1, Math.ceil(values.length / 60));
+  const shown = values.filter((_, i) => i % step === 0);
+  const finite = shown.filter(Number.isFinite);
+  const low = Math.min(...finite);
+  const span = Math.max(...finite) - low || 1;
+  return shown.map((value) => "▁▂▃▄▅▆▇█"[Number.isFinite(value) ? Math.round((7 * (value - low)) / span) : 0]).join("");
+}

@@ -1,0 +1,52 @@
+// A table as an experiment declares it. Only zod and the metrics' names are needed, so that an experiment can be
+// checked without anything that compiles or prints tables.
+import { METRICS, type MetricName } from "@merclab/core";
+import { z } from "zod";
+
+/** The epoch that a score is read at, and the difference of the two. */
+export const SCORE_KINDS = ["valid-selected", "max-test", "optimism"] as const;
+export type ScoreKind = (typeof SCORE_KINDS)[number];
+
+export const DETAIL_KINDS = ["n", "parameters", "seconds"] as const;
+export type DetailKind = (typeof DETAIL_KINDS)[number];
+
+const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
+const axis = z.string().min(1);
+const axes = z.union([axis, z.array(axis)]).transform((value) => (typeof value === "string" ? [value] : value));
+
+export const tableSpec = z
+  .strictObject({
+    title: z.string().min(1).optional(),
+    /** Axes whose values make the lines, e.g. `fusion` or `[fusion, fusion.lmam.rank]`. */
+    rows: axes.optional(),
+    /** Axes whose values make the columns; `[]` puts everything into lines. Without it: dataset, unless rows has it. */
+    columns: axes.optional(),
+    metrics: z
+      .array(z.enum(metricNames))
+      .min(1)
+      .default((): MetricName[] => ["weighted-f1", "accuracy"]),
+    /** The result, valid-selected, always comes first; nothing replaces it. */
+    show: z
+      .array(z.enum(SCORE_KINDS))
+      .refine((kinds) => kinds[0] === "valid-selected", "must begin with valid-selected, which is the result")
+      .default(() => [...SCORE_KINDS]),
+    details: z.array(z.enum(DETAIL_KINDS)).default(() => [...DETAIL_KINDS]),
+  })
+  .refine((spec) => !spec.rows?.some((row) => spec.columns?.includes(row)), {
+    message: "an axis can be in rows or in columns, not in both",
+    path: ["columns"],
+  })
+  .refine((spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics, spec.show, spec.details].every(areDistinct), {
+    message: "rows, columns, metrics, show and details name each thing once",
+  });
+
+export type TableSpec = z.output<typeof tableSpec>;
+/** As written in YAML. */
+export type TableSpecInput = z.input<typeof tableSpec>;
+
+/** For an experiment that declares no table: a line per dataset and model, everything shown. */
+export const DEFAULT_TABLE: TableSpec = tableSpec.parse({ columns: [] } satisfies TableSpecInput);
+
+function areDistinct(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
