@@ -3,6 +3,7 @@
 import stringWidth from "string-width";
 import type { Table, TableColumn } from "../tables/table.ts";
 import { type CellText, cellText, columnBlocks, columnHead, metricHead } from "./cell-text.ts";
+import { centre, padEnd, padStart, wrap } from "./text-layout.ts";
 
 const GAP = "  ";
 
@@ -12,6 +13,8 @@ interface Strip {
   readonly heads: readonly string[];
   readonly lines: readonly string[];
   readonly align: "left" | "right";
+  /** Of the widest text: measured once, since it is needed at every line. */
+  readonly width: number;
 }
 
 /** Columns that stay together under the head of a metric. */
@@ -19,6 +22,7 @@ interface Block {
   readonly group: string;
   readonly metric: string;
   readonly strips: readonly Strip[];
+  readonly width: number;
   /** The number of seeds, which every panel repeats. */
   readonly isCount?: boolean;
 }
@@ -38,28 +42,25 @@ export function formatTerminal(table: Table, width = 100): string {
 
 function panelsOf(table: Table, width: number): string[] {
   const labels = labelStrips(table, Math.floor(width / 2));
-  const stub: Block = { group: "", metric: "", strips: labels.strips };
+  const stub = createBlock("", "", labels.strips);
   const blocks = columnBlocks(table).map((indices): Block => {
     const columns = indices.flatMap((index) => {
       const column = table.columns[index];
       return column === undefined ? [] : [{ column, index }];
     });
     const first = columns[0]?.column;
-    return {
-      group: first?.groupLabel ?? "",
-      metric: first === undefined ? "" : metricHead(first),
-      strips: columns.map(({ column, index }) => columnStrip(table, column, index, labels.heights)),
-      ...(first?.kind === "n" ? { isCount: true } : {}),
-    };
+    const strips = columns.map(({ column, index }) => columnStrip(table, column, index, labels.heights));
+    const block = createBlock(first?.groupLabel ?? "", first === undefined ? "" : metricHead(first), strips);
+    return first?.kind === "n" ? { ...block, isCount: true } : block;
   });
-  const panels = splitIntoPanels(blocks, width - blockWidth(stub));
+  const panels = splitIntoPanels(blocks, width - stub.width);
   return panels.map((panel) => printPanel(stub, panel, labels.heights));
 }
 
 /** Cuts between blocks, and before a group that does not fit whole; each panel repeats its group's number of seeds. */
 function splitIntoPanels(blocks: readonly Block[], width: number): Block[][] {
   const panels: Block[][] = [[]];
-  const widthOf = (some: readonly Block[]) => some.reduce((sum, block) => sum + GAP.length + blockWidth(block), 0);
+  const widthOf = (some: readonly Block[]) => some.reduce((sum, block) => sum + GAP.length + block.width, 0);
   blocks.forEach((block, index) => {
     const panel = panels.at(-1) ?? [];
     const startsGroup = blocks[index - 1]?.group !== block.group;
@@ -86,7 +87,7 @@ function labelStrips(table: Table, width: number): { strips: Strip[]; heights: n
       const repeats = !isLast && before === table.rows[row]?.labels.slice(0, index + 1).join("\n");
       return fill(repeats ? [] : (labels[index] ?? []), heights[row] ?? 1);
     });
-    return { heads: [head, ""], lines, align: "left" };
+    return createStrip([head, ""], lines, "left");
   });
   return { strips, heights };
 }
@@ -98,7 +99,7 @@ function columnStrip(table: Table, column: TableColumn, index: number, heights: 
   });
   const { label, remark } = columnHead(column);
   const lines = alignParts(texts).flatMap((text, row) => fill([text], heights[row] ?? 1));
-  return { heads: [label, remark], lines, align: "right" };
+  return createStrip([label, remark], lines, "right");
 }
 
 /** "74.08 ± 0.51 [a]" with values, spreads and marks under one another. */
@@ -129,16 +130,16 @@ function printPanel(stub: Block, panel: readonly Block[], heights: readonly numb
   const lines: string[] = [];
   if (groups.some(({ label }) => label !== "")) {
     const cells = groups.map(({ label, width }) => centre(label, width));
-    lines.push([" ".repeat(blockWidth(stub)), ...cells].join(GAP));
+    lines.push([" ".repeat(stub.width), ...cells].join(GAP));
   }
   if (panel.some(({ metric }) => metric !== "")) {
-    lines.push(blocks.map((block) => centre(block.metric, blockWidth(block))).join(GAP));
+    lines.push(blocks.map((block) => centre(block.metric, block.width)).join(GAP));
   }
   for (const level of [0, 1]) {
     const heads = blocks.map((block) => printLine(block, (strip) => strip.heads[level] ?? ""));
     lines.push(heads.join(GAP));
   }
-  lines.push(blocks.map((block) => printLine(block, (strip) => "-".repeat(stripWidth(strip)))).join(GAP));
+  lines.push(blocks.map((block) => printLine(block, (strip) => "-".repeat(strip.width))).join(GAP));
   for (let row = 0; row < height; row += 1) {
     lines.push(blocks.map((block) => printLine(block, (strip) => strip.lines[row] ?? "")).join(GAP));
   }
@@ -153,33 +154,33 @@ function joinGroups(panel: readonly Block[]): { label: string; width: number }[]
   for (const block of panel) {
     const last = groups.at(-1);
     if (last !== undefined && last.label === block.group) {
-      last.width += GAP.length + blockWidth(block);
+      last.width += GAP.length + block.width;
     } else {
-      groups.push({ label: block.group, width: blockWidth(block) });
+      groups.push({ label: block.group, width: block.width });
     }
   }
   return groups;
 }
 
 function printLine(block: Block, text: (strip: Strip) => string): string {
-  const extra = blockWidth(block) - stripsWidth(block.strips);
+  const extra = block.width - stripsWidth(block.strips);
   const cells = block.strips.map((strip) => {
     const pad = strip.align === "left" ? padEnd : padStart;
-    return pad(text(strip), stripWidth(strip));
+    return pad(text(strip), strip.width);
   });
   return " ".repeat(extra) + cells.join(GAP);
 }
 
-function blockWidth(block: Block): number {
-  return Math.max(stringWidth(block.metric), stripsWidth(block.strips));
+function createStrip(heads: readonly string[], lines: readonly string[], align: Strip["align"]): Strip {
+  return { heads, lines, align, width: Math.max(...[...heads, ...lines].map((text) => stringWidth(text))) };
+}
+
+function createBlock(group: string, metric: string, strips: readonly Strip[]): Block {
+  return { group, metric, strips, width: Math.max(stringWidth(metric), stripsWidth(strips)) };
 }
 
 function stripsWidth(strips: readonly Strip[]): number {
-  return strips.reduce((sum, strip) => sum + stripWidth(strip), 0) + GAP.length * Math.max(0, strips.length - 1);
-}
-
-function stripWidth(strip: Strip): number {
-  return Math.max(...[...strip.heads, ...strip.lines].map((text) => stringWidth(text)));
+  return strips.reduce((sum, strip) => sum + strip.width, 0) + GAP.length * Math.max(0, strips.length - 1);
 }
 
 function noteLines(mark: string | undefined, text: string, width: number): string {
@@ -189,46 +190,6 @@ function noteLines(mark: string | undefined, text: string, width: number): strin
     .join("\n");
 }
 
-/** Breaks at spaces, and inside words that are longer than a line. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(/\s+/).flatMap((each) => chunks(each, width))) {
-    if (line !== "" && stringWidth(line) + 1 + stringWidth(word) > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
-}
-
-function chunks(word: string, width: number): string[] {
-  const parts: string[] = [];
-  let part = "";
-  for (const character of word) {
-    if (stringWidth(part + character) > width) {
-      parts.push(part);
-      part = "";
-    }
-    part += character;
-  }
-  return [...parts, part];
-}
-
 function fill(lines: readonly string[], height: number): string[] {
   return Array.from({ length: height }, (_, index) => lines[index] ?? "");
-}
-
-function centre(text: string, width: number): string {
-  return padEnd(" ".repeat(Math.max(0, Math.floor((width - stringWidth(text)) / 2))) + text, width);
-}
-
-function padStart(text: string, width: number): string {
-  return " ".repeat(Math.max(0, width - stringWidth(text))) + text;
-}
-
-function padEnd(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
 }

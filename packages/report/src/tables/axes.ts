@@ -1,9 +1,19 @@
 // Axes: the choices that tell trials apart. An axis that varies is always a row or a column, so that nothing but seeds
 // is ever averaged.
 import { MerclabError, suggestName } from "@merclab/core";
-import type { TrialSpec } from "@merclab/runner";
+import type { ResolvedConfig, TrialSpec } from "@merclab/runner";
 import type { AxisValue, AxisValues } from "./table.ts";
 import type { TableSpec } from "./table-spec.ts";
+
+/** Parts of a config that are choices of a study. The engine is none: it should not change a number, so it is noted. */
+const CHOICES = [
+  "dataset",
+  "encoder",
+  "fusion",
+  "objective",
+  "optimizer",
+  "trainer",
+] as const satisfies (keyof ResolvedConfig)[];
 
 export interface TableAxes {
   readonly rows: readonly string[];
@@ -35,7 +45,7 @@ export function tableAxes(spec: TableSpec, trials: readonly TrialSpec[]): TableA
   const usedRows = rows.filter(isUsed);
   const usedColumns = columns.filter(isUsed);
 
-  const added = [...new Set(trials.flatMap((trial) => [...Object.keys(trial.cell), ...Object.keys(trial.config)]))]
+  const added = [...new Set(trials.flatMap((trial) => [...Object.keys(trial.cell), ...CHOICES]))]
     .filter((axis) => !usedRows.includes(axis) && !usedColumns.includes(axis))
     .filter((axis) => new Set(trials.map((trial) => JSON.stringify(axisValue(trial, axis)))).size > 1)
     .sort();

@@ -96,6 +96,8 @@ function compileGroup(
 ): TableCell[] {
   const ids = group.filter((trial) => trial.result !== undefined).map((trial) => trial.spec.id);
   const configs = [...new Set(group.map((trial) => configHash(trial.spec.config)))].sort();
+  const sources = new Set(group.map((trial) => trial.spec.data.source));
+  const data = sources.size > 1 ? "mixed" : sources.has("synthetic") ? "synthetic" : "real";
   const missing: Missing | undefined =
     lacking.length === 0
       ? undefined
@@ -111,6 +113,7 @@ function compileGroup(
       state,
       ...(state !== "filled" ? { n: 0 } : column.kind === "n" ? { n: ids.length } : describeValues(values)),
       trials: ids,
+      data,
       configs,
       ...(missing === undefined ? {} : { missing }),
       notes: [...shared, ...own].map((text) => notes.mark(text)),

@@ -46,8 +46,10 @@ export interface TableCell extends Statistics {
   readonly state: CellState;
   /** Ids of the trials with a result, by seed. */
   readonly trials: readonly string[];
+  readonly data: "real" | "synthetic" | "mixed";
   /** Hashes of the configs behind the cell, seed and data left out; one unless conditions are mixed. */
   readonly configs: readonly string[];
+  /** Absent when every planned trial has a result. */
   readonly missing?: Missing;
   /** Marks of `Table.notes` to print beside the cell. */
   readonly notes: readonly string[];

@@ -1,0 +1,75 @@
+// Tidy CSV by RFC 4180 (CRLF, quotes where needed): a head, then one line per row, column and score with raw numbers,
+// so that other programs need not parse "74.08 ± 0.51". The column `n` of a table is the field `n` of every line.
+import { stringify } from "csv-stringify/sync";
+import type { AxisValues, Table } from "../tables/table.ts";
+
+/**
+ * Fields: the axes; `score` (a metric, parameters or seconds), `column` (valid-selected is the result), `unit` (share:
+ * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `n`, `min`, `max`, `planned`, then ids and hashes with spaces between,
+ * `notes` and `command`. What there is no number for is empty.
+ */
+export function formatCsv(table: Table): string {
+  const rowAxes = axisNames(table.rows);
+  const columnAxes = axisNames(table.columns);
+  const head = [...rowAxes, ...columnAxes, ...FIELDS];
+  const texts = new Map(table.notes.map(({ mark, text }) => [mark, text]));
+  const records = table.rows.flatMap((row, index) =>
+    table.columns.flatMap((column, place) => {
+      const cell = table.cells[index]?.[place];
+      if (cell === undefined || column.kind === "n" || cell.state === "not-planned") {
+        return [];
+      }
+      return [
+        [
+          ...rowAxes.map((axis) => axisText(row.axes, axis)),
+          ...columnAxes.map((axis) => axisText(column.axes, axis)),
+          column.metric ?? column.kind,
+          column.metric === undefined ? "" : column.kind,
+          column.unit,
+          cell.data,
+          cell.state,
+          ...[cell.mean, cell.sd, cell.n, cell.min, cell.max].map(numberText),
+          numberText(cell.missing?.wanted ?? cell.trials.length),
+          cell.trials.join(" "),
+          cell.missing?.trials.join(" ") ?? "",
+          cell.configs.join(" "),
+          cell.notes.map((mark) => texts.get(mark) ?? mark).join("; "),
+          cell.missing?.command ?? "",
+        ],
+      ];
+    }),
+  );
+  return stringify([head, ...records], { record_delimiter: "windows" });
+}
+
+const FIELDS = [
+  "score",
+  "column",
+  "unit",
+  "data",
+  "state",
+  "mean",
+  "sd",
+  "n",
+  "min",
+  "max",
+  "planned",
+  "trials",
+  "missing_trials",
+  "configs",
+  "notes",
+  "command",
+] as const;
+
+function axisNames(places: readonly { readonly axes: AxisValues }[]): string[] {
+  return [...new Set(places.flatMap(({ axes }) => Object.keys(axes)))];
+}
+
+function axisText(axes: AxisValues, axis: string): string {
+  const value = axes[axis];
+  return value === undefined ? "" : String(value);
+}
+
+function numberText(value: number | undefined): string {
+  return value === undefined ? "" : String(value);
+}

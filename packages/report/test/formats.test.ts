@@ -1,0 +1,163 @@
+import { parse } from "csv-parse/sync";
+import { describe, expect, it } from "vitest";
+import {
+  compileTable,
+  DEFAULT_TABLE,
+  formatTable,
+  formatTerminal,
+  type Planned,
+  TABLE_FORMATS,
+  type Table,
+  tableSpec,
+} from "../src/index.ts";
+import { createResult, createSpec, createStudy } from "./support.ts";
+
+const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json" } as const;
+const ORDER = { order: { fusion: ["sdt", "lmam"] } };
+
+/** One failed trial, one model not run on meld. */
+function unfinishedStudy(): Planned[] {
+  const failed = { state: "failed", attempt: 1, pid: 1, startedAt: "", error: "loss became NaN at epoch 3" } as const;
+  return createStudy().map(({ spec, result }, index) => {
+    if (index === 4) {
+      return { spec, status: failed };
+    }
+    return index > 14 ? { spec } : { spec, result };
+  });
+}
+
+/** Names with every character that some format reads as markup. */
+function awkwardTable(): Table {
+  const dataset = '50%_of {a}&b #1 $x^2~ \\cmd <i>"q"</i> [c] |d| *e* `f`, --g';
+  const trials = [1, 2].map((seed): Planned => {
+    const spec = createSpec({ dataset, fusion: "sdt" }, { seed, title: "A & B | 100%" });
+    return { spec, result: createResult(spec, { valid: { accuracy: 0.5 + seed / 100 } }) };
+  });
+  return compileTable(tableSpec.parse({ rows: "dataset", metrics: ["accuracy"], details: [] }), trials);
+}
+
+const TABLES: Readonly<Record<string, () => Table>> = {
+  lines: () => compileTable(DEFAULT_TABLE, createStudy({ source: "synthetic" }), ORDER),
+  unfinished: () => compileTable(tableSpec.parse({ rows: "fusion" }), unfinishedStudy(), ORDER),
+  narrow: () =>
+    compileTable(tableSpec.parse({ rows: "fusion", show: ["valid-selected"], details: [] }), unfinishedStudy(), ORDER),
+  empty: () => compileTable(DEFAULT_TABLE, [], { experiment: "sdt-vs-lmam" }),
+  awkward: awkwardTable,
+};
+
+describe("golden files", () => {
+  for (const [name, table] of Object.entries(TABLES)) {
+    it.each(TABLE_FORMATS)(`${name} as %s`, async (format) => {
+      const text = formatTable(table(), format);
+      expect(text.endsWith("\n")).toBe(true);
+      await expect(text).toMatchFileSnapshot(`fixtures/${name}.golden.${ENDINGS[format]}`);
+    });
+  }
+});
+
+describe("terminal", () => {
+  it.each(Object.keys(TABLES))("keeps %s within 100 columns, without colour", (name) => {
+    const lines = formatTable(TABLES[name]?.() ?? awkwardTable(), "terminal").split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(lines.join("")).not.toContain("\u001b");
+  });
+
+  it("prints one panel where there is room", () => {
+    const text = formatTerminal(TABLES.lines?.() ?? awkwardTable(), 160);
+    expect(text.match(/^dataset/gm)).toHaveLength(1);
+    expect(formatTerminal(TABLES.lines?.() ?? awkwardTable(), 100).match(/^dataset/gm)).toHaveLength(2);
+  });
+
+  it("breaks labels that are too long, and keeps every character", () => {
+    const fusion = `a-very-${"long-".repeat(30)}name`;
+    const spec = createSpec({ fusion });
+    const table = compileTable(tableSpec.parse({ rows: "fusion" }), [{ spec, result: createResult(spec) }]);
+    const lines = formatTerminal(table).split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    const letters = lines.map((line) => line.slice(0, 50).split(" ")[0]).join("");
+    expect(letters).toContain(fusion);
+  });
+
+  it("aligns labels that are wide in a terminal", () => {
+    const trials = ["语料库", "meld"].map((dataset): Planned => {
+      const spec = createSpec({ dataset });
+      return { spec, result: createResult(spec) };
+    });
+    const lines = formatTerminal(compileTable(DEFAULT_TABLE, trials)).split("\n");
+    // Three characters that take two columns each.
+    expect(lines.find((line) => line.startsWith("语料库"))?.indexOf("sdt")).toBe(9 - 3);
+    expect(lines.find((line) => line.startsWith("meld"))?.indexOf("sdt")).toBe(9);
+  });
+});
+
+describe("markdown", () => {
+  it.each(Object.keys(TABLES))("has as many cells in every line of %s", (name) => {
+    const lines = formatTable(TABLES[name]?.() ?? awkwardTable(), "md").split("\n");
+    const bars = lines.filter((line) => line.startsWith("|")).map((line) => line.match(/(?<!\\)\|/g)?.length);
+    expect(new Set(bars).size).toBe(name === "empty" ? 0 : 1);
+  });
+
+  it("lets no name become markup", () => {
+    const text = formatTable(awkwardTable(), "md");
+    expect(text).toContain("\\[c\\] \\|d\\| \\*e\\* \\`f\\`, --g");
+    expect(text).toContain("&lt;i&gt;");
+  });
+});
+
+describe("csv", () => {
+  it("ends lines with CRLF and quotes what needs it", () => {
+    const text = formatTable(awkwardTable(), "csv");
+    expect(text.split("\r\n")).toHaveLength(5);
+    expect(text.replaceAll("\r\n", "")).not.toContain("\n");
+    expect(text).toContain('""q""');
+  });
+
+  it("has one line per row, column and score, with raw numbers", () => {
+    const records = parse(formatTable(TABLES.unfinished?.() ?? awkwardTable(), "csv"), { columns: true }) as Record<
+      string,
+      string
+    >[];
+    expect(records).toHaveLength(3 * 2 * (2 * 3 + 2));
+    expect(records[0]).toMatchObject({
+      fusion: "sdt",
+      dataset: "iemocap",
+      score: "weighted-f1",
+      mean: "0.729",
+      n: "3",
+    });
+    const missing = records.find((record) => record.state === "missing");
+    expect(missing).toMatchObject({ mean: "", n: "0", planned: "3", command: "exp run sdt-vs-lmam" });
+  });
+});
+
+describe("json", () => {
+  it("is the whole table", () => {
+    const table = TABLES.unfinished?.() ?? awkwardTable();
+    expect(JSON.parse(formatTable(table, "json"))).toStrictEqual(JSON.parse(JSON.stringify(table)));
+  });
+});
+
+describe("numbers", () => {
+  const print = (metric: "accuracy" | "nll" | "pearson-r", valid: number, best: number) => {
+    const spec = createSpec({ fusion: "sdt" });
+    const result = createResult(spec, { valid: { [metric]: valid }, best: { [metric]: best } });
+    const table = compileTable(tableSpec.parse({ columns: [], rows: "fusion", metrics: [metric], details: [] }), [
+      { spec, result },
+    ]);
+    return formatTable(table, "md")
+      .split("\n")[4]
+      ?.split("|")
+      .slice(2, 5)
+      .map((text) => text.trim());
+  };
+
+  it("prints shares as per cent, other metrics in their unit", () => {
+    expect(print("accuracy", 0.7408, 0.76)).toStrictEqual(["74.08", "76.00", "+1.92"]);
+    expect(print("nll", 1.23456, 1.1)).toStrictEqual(["1.235", "1.100", "-0.135"]);
+    expect(print("pearson-r", -0.5, 0.25)).toStrictEqual(["-0.500", "0.250", "+0.750"]);
+  });
+
+  it("has no minus zero", () => {
+    expect(print("accuracy", 0.500001, 0.5)).toStrictEqual(["50.00", "50.00", "0.00"]);
+  });
+});

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_TABLE, type TableSpecInput, tableSpec } from "../src/index.ts";
+
+describe("tableSpec", () => {
+  it("fills in both scores, their difference and the costs", () => {
+    expect(tableSpec.parse({ rows: "fusion" })).toStrictEqual({
+      rows: ["fusion"],
+      metrics: ["weighted-f1", "accuracy"],
+      show: ["valid-selected", "max-test", "optimism"],
+      details: ["n", "parameters", "seconds"],
+    });
+  });
+
+  it("puts everything into lines where an experiment declares no table", () => {
+    expect(DEFAULT_TABLE.columns).toStrictEqual([]);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ["an unknown key", { row: "fusion" }, /row/],
+    ["a test that nothing computes", { rows: "fusion", test: "paired" }, /test/],
+    ["an unknown metric", { metrics: ["f1"] }, /weighted-f1/],
+    ["max-test in place of the result", { show: ["max-test"] } satisfies TableSpecInput, /valid-selected/],
+    ["an axis in rows and columns", { rows: "dataset", columns: "dataset" }, /not in both/],
+    ["a metric twice", { metrics: ["accuracy", "accuracy"] }, /once/],
+  ])("refuses %s", (_what, spec, message) => {
+    const result = tableSpec.safeParse(spec);
+    expect(result.success).toBe(false);
+    expect(result.error?.message).toMatch(message);
+  });
+});
