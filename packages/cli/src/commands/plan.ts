@@ -59,8 +59,8 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
       : `about ${prettyMs(1000 * Math.ceil(expectedSeconds))} to go`;
   printText(
     [
-      pc.bold(plan.experiment.title),
       dataLine(plan, site.places.dataRoot),
+      pc.bold(plan.experiment.title),
       "",
       columns([["trial", "what", "state", "parameters", "memory"], ...rows]),
       "",

@@ -33,8 +33,8 @@ export function runCommand(): Command {
 async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
-  printNote(pc.bold(plan.experiment.title));
   printNote(dataLine(plan, places.dataRoot));
+  printNote(pc.bold(plan.experiment.title));
   await writeStudy(places.runs, plan, commandLine(plan, overrides, options));
 
   const jobs = options.jobs ?? defaultJobs(plan.trials);
