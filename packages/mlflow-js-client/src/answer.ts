@@ -98,7 +98,7 @@ function hintFor(response: Response, body: string, context: AnswerContext): stri
   }
   if (status === 413) return " (a proxy refuses bodies of this size; lower limits.batchBytes)";
   if (status === 404 && parseObject(body) === undefined) {
-    return " (not an MLflow answer: does the tracking URI lack a path prefix?)";
+    return " (not MLflow's own answer: is the path prefix of the tracking URI right? 2.x servers have none for their API)";
   }
   if (status >= 300 && status < 400) {
     const target = response.headers.get("location") ?? "";

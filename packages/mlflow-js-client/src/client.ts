@@ -50,10 +50,10 @@ export class MlflowClient {
   /** Checks `/health` and asks for the version: a hint, never a gate. Rejects when the server is not well. */
   async serverInfo(options: CallOptions = {}): Promise<ServerInfo> {
     const health = (await this.http.text("/health", options)).trim();
-    if (health !== "OK")
-      throw new MlflowProtocolError("NOT_MLFLOW", "serverInfo: /health did not answer OK", {
-        body: health.slice(0, 1000),
-      });
+    if (health !== "OK") {
+      const body = health.slice(0, 1000);
+      throw new MlflowProtocolError("NOT_MLFLOW", "serverInfo: /health did not answer OK", { body });
+    }
     try {
       const version = (await this.http.text("/version", options)).trim();
       return { version: /^\d+\.\d+\S*$/.test(version) ? version : undefined };

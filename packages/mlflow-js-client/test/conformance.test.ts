@@ -35,18 +35,18 @@ describe.skipIf(installation === undefined)(`conformance with ${name}`, () => {
 });
 
 describe.skipIf(installation === undefined)(`conformance of prefix and artifact settings with ${name}`, () => {
-  let prefixed: MlflowServer;
+  let prefixed: MlflowServer | undefined;
   let withoutProxy: MlflowServer;
   beforeAll(async () => {
+    if (major >= 3) prefixed = await startMlflowServer({ args: ["--static-prefix", "/ml"], prefix: "/ml" });
     const noProxy = ["--no-serve-artifacts", "--default-artifact-root", "./on-the-server"];
-    [prefixed, withoutProxy] = await Promise.all([
-      startMlflowServer({ args: ["--static-prefix", "/ml"], prefix: "/ml" }),
-      startMlflowServer({ args: noProxy }),
-    ]);
-  }, START_MS);
+    withoutProxy = await startMlflowServer({ args: noProxy });
+  }, 2 * START_MS);
   afterAll(() => Promise.all([prefixed?.stop(), withoutProxy?.stop()]), 30_000);
 
-  it("a path prefix is kept for calls and for artifacts", async () => {
+  // 2.x applies the prefix to the web pages only.
+  it.runIf(major >= 3)("a path prefix is kept for calls and for artifacts", async () => {
+    if (prefixed === undefined) throw new Error("not started");
     const client = new MlflowClient({ trackingUri: `${prefixed.uri}/`, env: {} });
     expect(await client.serverInfo()).toEqual({ version: prefixed.version });
     const { info } = await client.createRun(await client.createExperiment("prefixed"));

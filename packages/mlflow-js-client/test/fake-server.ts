@@ -22,6 +22,8 @@ export interface Reply {
   /** Close the connection: before answering, or half-way through the body. */
   readonly cut?: "before" | "within";
   readonly delayMs?: number;
+  /** Send without Content-Length. */
+  readonly chunked?: boolean;
 }
 
 export type Script = Reply | ((request: RecordedRequest, index: number) => Reply);
@@ -66,12 +68,19 @@ async function readRequest(incoming: IncomingMessage): Promise<RecordedRequest> 
   };
 }
 
-function send(outgoing: ServerResponse, { status = 200, headers = {}, body = {}, cut, delayMs = 0 }: Reply): void {
+function send(
+  outgoing: ServerResponse,
+  { status = 200, headers = {}, body = {}, cut, delayMs = 0, chunked = false }: Reply,
+): void {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const type = typeof body === "string" ? "text/plain" : "application/json";
   setTimeout(() => {
     if (cut === "before") return void outgoing.destroy();
-    outgoing.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text), ...headers });
+    outgoing.writeHead(status, {
+      "content-type": type,
+      ...(!chunked && { "content-length": Buffer.byteLength(text) }),
+      ...headers,
+    });
     if (cut === "within") return void outgoing.write(text.slice(0, 1), () => outgoing.destroy());
     outgoing.end(text);
   }, delayMs);

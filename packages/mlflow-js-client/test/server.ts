@@ -68,7 +68,7 @@ export async function startMlflowServer(options: MlflowServerOptions = {}): Prom
     });
     closeSync(output);
     try {
-      await untilHealthy(uri, child, startTimeoutMs);
+      await untilHealthy([`${uri}/health`, `http://127.0.0.1:${port}/health`], child, startTimeoutMs);
     } catch (error) {
       await killGroup(child);
       throw new Error(`${error instanceof Error ? error.message : error}\n${readFileSync(log, "utf8").slice(-3000)}`);
@@ -76,7 +76,10 @@ export async function startMlflowServer(options: MlflowServerOptions = {}): Prom
     return child;
   };
 
-  let child = await start();
+  let child = await start().catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  });
   return {
     uri,
     python: installation.python,
@@ -103,19 +106,18 @@ function serverEnvironment({ executable }: MlflowInstallation): NodeJS.ProcessEn
   };
 }
 
-async function untilHealthy(uri: string, child: ChildProcess, timeoutMs: number): Promise<void> {
+/** One of the addresses must answer; 2.x servers keep `/health` outside the prefix. */
+async function untilHealthy(urls: readonly string[], child: ChildProcess, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error("mlflow server ended while starting");
-    try {
-      const response = await fetch(`${uri}/health`, { signal: AbortSignal.timeout(2_000) });
-      if (response.ok) return;
-    } catch {
-      // not listening yet
+    for (const url of urls) {
+      const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+      if (response?.ok) return;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`mlflow server: no answer on ${uri}/health within ${timeoutMs} ms`);
+  throw new Error(`mlflow server: no answer on ${urls[0]} within ${timeoutMs} ms`);
 }
 
 async function killGroup(child: ChildProcess): Promise<void> {

@@ -1,6 +1,9 @@
 // The wire against a scripted server: what is repeated and what is not, time limits, classification, credentials.
 
-import { describe, expect, it } from "vitest";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import {
   MlflowApiError,
   MlflowClient,
@@ -9,7 +12,7 @@ import {
   MlflowNetworkError,
   MlflowProtocolError,
 } from "../src/index.ts";
-import { type Script, startFakeServer } from "./fake-server.ts";
+import { type RecordedRequest, type Reply, type Script, startFakeServer } from "./fake-server.ts";
 
 const RUN = { run: { info: { run_id: "a".repeat(32), experiment_id: "7", status: "RUNNING" } } };
 const quick = { baseMs: 1, capMs: 5 };
@@ -352,5 +355,41 @@ describe("experiments", () => {
     const { client } = await scripted([experiment("deleted")]);
     await expect(client.getOrCreateExperiment("e")).rejects.toMatchObject({ kind: "deleted", id: "7" });
     await expect(client.getOrCreateExperiment("e")).rejects.toThrow('restoreExperiment("7")');
+  });
+});
+
+describe("downloads", () => {
+  const run = { run: { info: { ...RUN.run.info, artifact_uri: "mlflow-artifacts:/7/r/artifacts" } } };
+  const listing = { files: [{ path: "d/a.txt", is_dir: false, file_size: "5" }] };
+
+  async function downloading(...bodies: Reply[]) {
+    const folder = await mkdtemp(join(tmpdir(), "mlflow-client-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const answer = ({ path }: RecordedRequest): Reply => {
+      if (path.endsWith("/runs/get")) return { body: run };
+      if (path.endsWith("/artifacts/list")) return { body: listing };
+      return bodies.shift() ?? { status: 500 };
+    };
+    const { client } = await scripted([answer], { retry: { ...quick, attempts: 2 } });
+    return { folder, to: join(folder, "new", "a.txt"), client };
+  }
+
+  it("fetches again what was cut, with or without a Content-Length", async () => {
+    for (const short of [
+      { body: "hello", cut: "within" },
+      { body: "he", chunked: true },
+    ] as const) {
+      const { client, to } = await downloading(short, { body: "hello", chunked: true });
+      expect(await client.downloadArtifact("r", "d/a.txt", to)).toMatchObject({ bytes: 5 });
+      expect(await readFile(to, "utf8")).toBe("hello");
+    }
+  });
+
+  it("ends with SHORT_BODY and leaves nothing behind when the file stays short", async () => {
+    const { client, folder, to } = await downloading({ body: "he", chunked: true }, { body: "hel", chunked: true });
+    const error = await failure(client.downloadArtifact("r", "d/a.txt", to), MlflowNetworkError);
+    expect(error).toMatchObject({ code: "SHORT_BODY", attempts: 2 });
+    expect(error.message).toContain("got 3 of 5 bytes");
+    expect(await readdir(join(folder, "new"))).toEqual([]);
   });
 });
