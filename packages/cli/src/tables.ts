@@ -1,6 +1,6 @@
 // The tables of an experiment from its stored runs, as data and in any format.
 import { compileTable, formatTable, type Table, type TableFormat } from "@merclab/report";
-import { readStudy, readTrials } from "@merclab/runner";
+import { readStudy, readTrials, type TrialSpec } from "@merclab/runner";
 
 /** @throws MerclabError `config` when the experiment never ran */
 export async function compileTables(runsFolder: string, experiment: string): Promise<Table[]> {
@@ -10,7 +10,18 @@ export async function compileTables(runsFolder: string, experiment: string): Pro
     const trial = stored.get(spec.id);
     return { spec, result: trial?.result, status: trial?.status };
   });
-  return study.tables.map((spec) => compileTable(spec, planned, { experiment, command: () => study.command }));
+  const order = orderOfAxes(study.trials);
+  return study.tables.map((spec) => compileTable(spec, planned, { experiment, command: () => study.command, order }));
+}
+
+/** Values of every axis as the plan has them: in the order of the experiment file. */
+function orderOfAxes(trials: readonly TrialSpec[]): Record<string, TrialSpec["cell"][string][]> {
+  const order: Record<string, TrialSpec["cell"][string][]> = {};
+  for (const [axis, value] of trials.flatMap(({ cell }) => Object.entries(cell))) {
+    const values = order[axis] ?? [];
+    order[axis] = values.includes(value) ? values : [...values, value];
+  }
+  return order;
 }
 
 export function tablesText(tables: readonly Table[], format: Exclude<TableFormat, "json">): string {

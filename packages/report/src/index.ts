@@ -14,13 +14,3 @@ export type {
   TableNote,
   TableRow,
 } from "./tables/table.ts";
-export {
-  DEFAULT_TABLE,
-  DETAIL_KINDS,
-  type DetailKind,
-  SCORE_KINDS,
-  type ScoreKind,
-  type TableSpec,
-  type TableSpecInput,
-  tableSpec,
-} from "./tables/table-spec.ts";

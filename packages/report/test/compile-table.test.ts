@@ -1,14 +1,7 @@
 import { MerclabError } from "@merclab/core";
+import { DEFAULT_TABLE, type TableSpecInput, tableSpec } from "@merclab/runner";
 import { describe, expect, it } from "vitest";
-import {
-  type CompileOptions,
-  compileTable,
-  DEFAULT_TABLE,
-  type Planned,
-  type Table,
-  type TableSpecInput,
-  tableSpec,
-} from "../src/index.ts";
+import { type CompileOptions, compileTable, type Planned, type Table } from "../src/index.ts";
 import { createResult, createSpec, createStudy, type ResultOptions, type TrialOptions } from "./support.ts";
 
 const ORDER: CompileOptions = { order: { fusion: ["sdt", "lmam"] } };

@@ -1,15 +1,7 @@
+import { DEFAULT_TABLE, tableSpec } from "@merclab/runner";
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
-import {
-  compileTable,
-  DEFAULT_TABLE,
-  formatTable,
-  formatTerminal,
-  type Planned,
-  TABLE_FORMATS,
-  type Table,
-  tableSpec,
-} from "../src/index.ts";
+import { compileTable, formatTable, formatTerminal, type Planned, TABLE_FORMATS, type Table } from "../src/index.ts";
 import { createResult, createSpec, createStudy } from "./support.ts";
 
 const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json" } as const;

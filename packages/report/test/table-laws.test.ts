@@ -1,7 +1,9 @@
 // Laws that hold for any study: the order of trials never matters, and every trial is counted exactly once.
+
+import { DEFAULT_TABLE, tableSpec } from "@merclab/runner";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compileTable, DEFAULT_TABLE, formatTable, type Planned, type Table, tableSpec } from "../src/index.ts";
+import { compileTable, formatTable, type Planned, type Table } from "../src/index.ts";
 import { createResult, createSpec } from "./support.ts";
 
 const SPECS = [

@@ -9,9 +9,9 @@ import { foldKey, type Key } from "./key.ts";
 export function createRandomSource(key: Key): RandomSource {
   return {
     dropoutMask: (site, shape, rate): Tensor =>
-      tensor(drawDropoutMask(foldKey(key, site), sizeOf(shape), rate), [...shape]),
+      tensor(drawDropoutMask(foldKey(key, "mask", site), sizeOf(shape), rate), [...shape]),
     normal: (site, shape): Tensor =>
-      tensor(Float32Array.from(drawNormal(foldKey(key, site), sizeOf(shape))), [...shape]),
+      tensor(Float32Array.from(drawNormal(foldKey(key, "normal", site), sizeOf(shape))), [...shape]),
     within: (name) => createRandomSource(foldKey(key, name)),
   };
 }

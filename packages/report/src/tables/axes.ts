@@ -1,9 +1,8 @@
 // Axes: the choices that tell trials apart. An axis that varies is always a row or a column, so that nothing but seeds
 // is ever averaged.
 import { MerclabError, suggestName } from "@merclab/core";
-import type { ResolvedConfig, TrialSpec } from "@merclab/runner";
+import type { ResolvedConfig, TableSpec, TrialSpec } from "@merclab/runner";
 import type { AxisValue, AxisValues } from "./table.ts";
-import type { TableSpec } from "./table-spec.ts";
 
 /** Parts of a config that are choices of a study. The engine is none: it should not change a number, so it is noted. */
 const CHOICES = [
@@ -45,15 +44,32 @@ export function tableAxes(spec: TableSpec, trials: readonly TrialSpec[]): TableA
   const usedRows = rows.filter(isUsed);
   const usedColumns = columns.filter(isUsed);
 
-  const added = [...new Set(trials.flatMap((trial) => [...Object.keys(trial.cell), ...CHOICES]))]
-    .filter((axis) => !usedRows.includes(axis) && !usedColumns.includes(axis))
-    .filter((axis) => new Set(trials.map((trial) => JSON.stringify(axisValue(trial, axis)))).size > 1)
-    .sort();
+  const candidates = [...new Set(trials.flatMap((trial) => [...Object.keys(trial.cell), ...CHOICES]))].sort();
+  const used = [...usedRows, ...usedColumns];
+  const added: string[] = [];
+  for (const axis of candidates.filter((candidate) => !used.includes(candidate))) {
+    // What follows from the axes already there (an objective that comes with its fusion) splits nothing.
+    if (variesWithin(axis, [...used, ...added], trials)) {
+      added.push(axis);
+    }
+  }
   // An option of what the columns show belongs to the columns; anything else makes more lines.
   const toColumns = added.filter((axis) => parentAxis(axis, usedColumns) !== undefined);
   const toRows = added.filter((axis) => !toColumns.includes(axis));
   const axes = { rows: [...usedRows, ...toRows], columns: [...usedColumns, ...toColumns] };
   return { ...axes, added: rootAxes(axes.rows).filter((axis) => toRows.includes(axis)), unused };
+}
+
+/** Whether trials that are alike on `axes` differ on `axis`. */
+function variesWithin(axis: string, axes: readonly string[], trials: readonly TrialSpec[]): boolean {
+  const firstOf = new Map<string, string>();
+  return trials.some((trial) => {
+    const group = JSON.stringify(axes.map((each) => axisValue(trial, each) ?? null));
+    const value = JSON.stringify(axisValue(trial, axis) ?? null);
+    const known = firstOf.get(group) ?? value;
+    firstOf.set(group, known);
+    return known !== value;
+  });
 }
 
 /** The values that a trial has on these axes. */

@@ -1,7 +1,7 @@
 // The columns of a table, and what each reads from a trial.
 import { METRICS } from "@merclab/core";
+import type { TableSpec } from "@merclab/runner";
 import type { AxisValues, Planned, TableColumn } from "./table.ts";
-import type { TableSpec } from "./table-spec.ts";
 
 /** Columns of one group: how many seeds, the scores by metric, what it costs. */
 export function groupColumns(spec: TableSpec, axes: AxisValues, groupLabel: string): TableColumn[] {

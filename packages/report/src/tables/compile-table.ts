@@ -1,7 +1,7 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
 import { MerclabError, metricDescriptor } from "@merclab/core";
-import type { TrialSpec } from "@merclab/runner";
+import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
 import { columnValue, groupColumns, needsResult } from "./columns.ts";
@@ -10,7 +10,6 @@ import { configHash } from "./config-hash.ts";
 import { groupBy } from "./group-by.ts";
 import { createNotes, type Notes } from "./notes.ts";
 import type { AxisValue, AxisValues, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
-import type { TableSpec } from "./table-spec.ts";
 
 export interface CompileOptions {
   /** Names the experiment where no trial does. */

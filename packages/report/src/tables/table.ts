@@ -1,8 +1,7 @@
 // A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
 import type { MetricDescriptor, MetricName } from "@merclab/core";
-import type { TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type { DetailKind, ScoreKind, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
 import type { Statistics } from "../aggregate/statistics.ts";
-import type { DetailKind, ScoreKind } from "./table-spec.ts";
 
 /** A trial of the experiment's current plan, with what is stored of it. */
 export interface Planned {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_TABLE, type TableSpecInput, tableSpec } from "../src/index.ts";
+import { DEFAULT_TABLE, type TableSpecInput, tableSpec } from "../src/config/table-spec.ts";
 
 describe("tableSpec", () => {
   it("fills in both scores, their difference and the costs", () => {
