@@ -119,6 +119,22 @@ describe("rows and columns", () => {
     ]);
   });
 
+  it("does not split by a part of the config that follows from the rows", () => {
+    const withObjective = (fusion: string, name: string) => {
+      const spec = createSpec({ dataset: "iemocap", fusion });
+      return { spec: { ...spec, config: { ...spec.config, objective: { name, options: {} } } } };
+    };
+    const table = compile([withObjective("sdt", "self-distillation"), withObjective("lmam", "cross-entropy")]);
+    expect(table.rowHeads).toEqual(["dataset", "fusion"]);
+    expect(table.rows).toHaveLength(2);
+    const mixed = compile(
+      [withObjective("sdt", "self-distillation"), withObjective("sdt", "cross-entropy")].map((each, i) => ({
+        spec: { ...each.spec, id: `trial-${i}` },
+      })),
+    );
+    expect(mixed.rowHeads).toEqual(["dataset", "fusion", "objective"]);
+  });
+
   it("puts an option of the columns' axis beside it", () => {
     const trials = ["old", "new"].map((features) => done({ dataset: "meld", "dataset.features": features }, {}));
     const table = compile(trials, { rows: "fusion", show: ["valid-selected"], metrics: ["accuracy"], details: [] });
