@@ -17,13 +17,13 @@ const metric = fc.record({
   timestamp: fc.nat(),
   step: fc.maxSafeInteger(),
 });
-const pair = fc.record({ key, value: fc.string({ maxLength: 60, unit: "grapheme" }) });
+const pair = fc.record({ key, value: fc.string({ maxLength: 12, unit: "grapheme" }) });
 const limits: fc.Arbitrary<Limits> = fc.record({
-  batchEntities: fc.integer({ min: 1, max: 20 }),
-  batchParams: fc.integer({ min: 1, max: 7 }),
-  batchTags: fc.integer({ min: 1, max: 7 }),
-  batchMetricKeys: fc.integer({ min: 1, max: 5 }),
-  batchBytes: fc.integer({ min: 2_000, max: 4_000 }),
+  batchEntities: fc.integer({ min: 1, max: 40 }),
+  batchParams: fc.integer({ min: 1, max: 25 }),
+  batchTags: fc.integer({ min: 1, max: 25 }),
+  batchMetricKeys: fc.integer({ min: 1, max: 30 }),
+  batchBytes: fc.integer({ min: 600, max: 1_000 }),
   paramValue: fc.constant(6000),
   tagValue: fc.constant(5000),
   experimentTagValue: fc.constant(5000),
