@@ -1,6 +1,7 @@
 // One transformer of SDT's encoder. In the first layer the layer's own norm is skipped (its parameters exist in the
 // official weights and are never trained); the feed-forward layer is pre-norm, as wide as the model; there is no
-// norm at the end.
+// norm at the end. From the second layer on the stream is post-norm: the residual takes the normed query as well, and an
+// inter-modal transformer keeps the un-normed source for keys and values.
 import {
   type Context,
   contextWithin,
@@ -11,14 +12,11 @@ import {
   layerNormSpecs,
   linear,
   linearSpecs,
-  multiHeadAttention,
   type ParameterSpec,
   type Parameters,
-  packTokens,
-  padMask,
-  padTokens,
 } from "@merclab/core";
 import { add, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { attendPresent } from "./attention.ts";
 
 /** The layer norm of the official code, not the usual 1e-5. */
 const NORM_EPSILON = 1e-6;
@@ -62,25 +60,25 @@ export function applySdtTransformer(
 ): Tensor2D {
   const intra = path.source === path.target;
   const inputRate = options.inputDropout === "per-transformer" ? options.dropout : 0;
-  const keyMask = padMask(inputs.present[path.source] as Tensor1D, inputs.layout);
+  const present = inputs.present[path.source] as Tensor1D;
   const source = dropout(embedded[path.source] as Tensor2D, inputRate, context, "source");
   let x = intra ? source : dropout(embedded[path.target] as Tensor2D, inputRate, context, "target");
   for (let i = 0; i < options.numLayers; i++) {
     const layer = `${path.name}.transformer_inter.${i}`;
     const layerContext = contextWithin(context, `layer${i}`);
     const query = i === 0 ? x : layerNorm(parameters, `${layer}.layer_norm`, x, NORM_EPSILON);
-    const memory = intra ? query : source;
-    const project = (part: string, from: Tensor2D) =>
-      padTokens(linear(parameters, `${layer}.self_attn.${part}`, from), inputs.layout);
-    const attended = multiHeadAttention(
-      project("linear_q", query),
-      project("linear_k", memory),
-      project("linear_v", memory),
-      keyMask,
+    const attended = attendPresent(
+      parameters,
+      {
+        query: `${layer}.self_attn.linear_q`,
+        key: `${layer}.self_attn.linear_k`,
+        value: `${layer}.self_attn.linear_v`,
+      },
+      { query, memory: intra ? query : source, present, layout: inputs.layout },
       options,
       layerContext,
     );
-    const out = linear(parameters, `${layer}.self_attn.linear`, packTokens(attended, inputs.layout));
+    const out = linear(parameters, `${layer}.self_attn.linear`, attended);
     const residual = add(dropout(out, options.dropout, layerContext, "attended"), query) as Tensor2D;
     const normed = layerNorm(parameters, `${layer}.feed_forward.layer_norm`, residual, NORM_EPSILON);
     const inner = geluTanh(linear(parameters, `${layer}.feed_forward.w_1`, normed));

@@ -82,12 +82,14 @@ export function createSdtEncoder(options: SdtEncoderOptions, site: EncoderSite):
     );
   }
   const paths = modalities.map((target) => pathsTo(target, modalities, options));
+  const specs = sdtSpecs(options, site, paths);
+  refuseSharedNames(specs, modalities);
   return {
     modalities,
     dim,
-    parameters: sdtSpecs(options, site, paths),
+    parameters: specs,
     apply: (parameters, inputs, context) => {
-      const embedded = embedInputs(parameters, inputs, options, context);
+      const embedded = embedInputs(parameters, modalities, inputs, options, context);
       return Object.fromEntries(
         paths.map((toTarget, i) => {
           const gated = toTarget.map((path) => {
@@ -143,15 +145,34 @@ function sdtSpecs(options: SdtEncoderOptions, site: EncoderSite, paths: readonly
   ];
 }
 
+/** Short names are joined with underscores, so that free names of modalities can meet: `text` and `t`, for one. */
+function refuseSharedNames(specs: readonly ParameterSpec[], modalities: readonly string[]): void {
+  const names = specs.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new MerclabError(
+      "combination",
+      `encoder sdt: modalities ${modalities.join(", ")} give two parameters the name "${twice}"`,
+      { hint: "Rename a modality of the data set." },
+    );
+  }
+}
+
+const INPUT_NAMES: ReadonlyMap<string, string> = new Map([
+  ["text", "textf"],
+  ["audio", "acouf"],
+  ["visual", "visuf"],
+]);
+
 /** Official names of the input maps: textf_input, acouf_input, visuf_input. */
 function inputName(modality: string): string {
-  const official: Readonly<Record<string, string>> = { text: "textf", audio: "acouf", visual: "visuf" };
-  return `${official[modality] ?? modality}_input`;
+  return `${INPUT_NAMES.get(modality) ?? modality}_input`;
 }
 
 /** Projected features plus position and speaker embeddings, `[tokens, dim]` per modality. */
 function embedInputs(
   parameters: Parameters,
+  modalities: readonly string[],
   inputs: Inputs,
   options: SdtEncoderOptions,
   context: Context,
@@ -169,7 +190,8 @@ function embedInputs(
     undefined,
   );
   return Object.fromEntries(
-    Object.entries(inputs.features).map(([modality, features]) => {
+    modalities.map((modality) => {
+      const features = inputs.features[modality] as Tensor2D;
       const weight = parameter(parameters, `${inputName(modality)}.weight`);
       const projected = matMul(features, reshape(weight, [dim, features.shape[1]]) as Tensor2D, false, true);
       const sum = (shared === undefined ? projected : add(projected, shared)) as Tensor2D;

@@ -16,17 +16,14 @@ import {
   linear,
   linearSpecs,
   MerclabError,
-  multiHeadAttention,
   type ParameterSpec,
   type Parameters,
-  packTokens,
-  padMask,
-  padTokens,
   parameter,
   positionEncoding,
 } from "@merclab/core";
 import { add, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import { attendPresent } from "./attention.ts";
 
 const NORM_EPSILON = 1e-5;
 
@@ -97,17 +94,19 @@ function encodeModality(
     x = add(x, embed(parameter(parameters, "transformer.speakers") as Tensor2D, inputs.speakers)) as Tensor2D;
   }
   x = dropout(x, rate, context, "input");
-  const keyMask = padMask(inputs.present[modality] as Tensor1D, layout);
+  const present = inputs.present[modality] as Tensor1D;
   for (let i = 0; i < numLayers; i++) {
     const layer = `${prefix}.${i}`;
     const layerContext = contextWithin(context, `layer${i}`);
     const normed = layerNorm(parameters, `${layer}.attention_norm`, x, NORM_EPSILON);
-    const [q, k, v] = ["q", "k", "v"].map((part) => padTokens(linear(parameters, `${layer}.${part}`, normed), layout));
-    if (q === undefined || k === undefined || v === undefined) {
-      throw new Error("unreachable: three projections were made");
-    }
-    const attended = multiHeadAttention(q, k, v, keyMask, { numHeads, dropout: rate }, layerContext);
-    const out = linear(parameters, `${layer}.out`, packTokens(attended, layout));
+    const attended = attendPresent(
+      parameters,
+      { query: `${layer}.q`, key: `${layer}.k`, value: `${layer}.v` },
+      { query: normed, memory: normed, present, layout },
+      { numHeads, dropout: rate },
+      layerContext,
+    );
+    const out = linear(parameters, `${layer}.out`, attended);
     x = add(x, dropout(out, rate, layerContext, "attended")) as Tensor2D;
     const inner = geluErf(
       linear(

@@ -1,0 +1,58 @@
+// Attention over the utterances of each dialogue in which the modality that is attended to was observed.
+import {
+  type AttentionOptions,
+  type Context,
+  type Layout,
+  linear,
+  multiHeadAttention,
+  type Parameters,
+  packTokens,
+  padMask,
+  padTokens,
+} from "@merclab/core";
+import { max, mul, reshape, type Tensor1D, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+
+/** Names of the linear maps of queries, keys and values. */
+export interface Projections {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What attends to what. */
+export interface Attending {
+  /** `[tokens, dim]` */
+  readonly query: Tensor2D;
+  /** `[tokens, dim]`, of which keys and values are made. */
+  readonly memory: Tensor2D;
+  /** `[tokens]`, 1 = row of `memory` that may be attended to. */
+  readonly present: Tensor1D;
+  readonly layout: Layout;
+}
+
+/**
+ * Multi-head attention on packed rows. Where a dialogue has no row to attend to, the result is zero: softmax over
+ * nothing would be uniform, and depend on padding and on rows that were never observed.
+ *
+ * @returns `[tokens, dim]`, before the output projection
+ */
+export function attendPresent(
+  parameters: Parameters,
+  names: Projections,
+  { query, memory, present, layout }: Attending,
+  options: AttentionOptions,
+  context: Context,
+): Tensor2D {
+  const project = (name: string, from: Tensor2D) => padTokens(linear(parameters, name, from), layout);
+  const keyMask = padMask(present, layout);
+  const attended = multiHeadAttention(
+    project(names.query, query),
+    project(names.key, memory),
+    project(names.value, memory),
+    keyMask,
+    options,
+    context,
+  );
+  const anyKey = reshape(max(keyMask, 1), [layout.batch, 1, 1]);
+  return packTokens(mul(attended, anyKey) as Tensor3D, layout);
+}
