@@ -13,8 +13,6 @@ import { EXIT, printError } from "./output.ts";
 
 const program = new Command("exp")
   .description("merclab: a laboratory for multimodal emotion recognition in conversations")
-  .showHelpAfterError("Run with --help to see what is possible.")
-  .exitOverride()
   .addCommand(runCommand())
   .addCommand(planCommand())
   .addCommand(tableCommand())
@@ -24,10 +22,18 @@ const program = new Command("exp")
   .addCommand(doctorCommand())
   .addCommand(trialCommand(), { hidden: true });
 
-// Sub-commands do not inherit the override.
+// Sub-commands inherit neither.
 for (const command of allCommands(program)) {
-  command.exitOverride();
+  command.exitOverride().showHelpAfterError("Run with --help to see what is possible.");
 }
+
+// `exp table … | head` closes the pipe early; that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") {
+    throw error;
+  }
+  process.exit(EXIT.done);
+});
 
 try {
   await program.parseAsync();

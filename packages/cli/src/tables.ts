@@ -1,6 +1,23 @@
 // The tables of an experiment from its stored runs, as data and in any format.
+import { MerclabError } from "@merclab/core";
 import { compileTable, formatTable, type Table, type TableFormat } from "@merclab/report";
-import { readStudy, readTrials, type TrialSpec } from "@merclab/runner";
+import { readStudy, readTrials, type StudyPlan, type TrialSpec } from "@merclab/runner";
+
+/** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
+export function checkTables({ experiment, trials }: StudyPlan): void {
+  const planned = trials.map((spec) => ({ spec, result: undefined, status: undefined }));
+  try {
+    for (const spec of experiment.tables) {
+      compileTable(spec, planned, { experiment: experiment.name });
+    }
+  } catch (error) {
+    if (!(error instanceof MerclabError)) {
+      throw error;
+    }
+    const { code, message, where, hint } = error;
+    throw new MerclabError(code, message, { where: where ?? `${experiment.file} (tables)`, hint, cause: error });
+  }
+}
 
 /** @throws MerclabError `config` when the experiment never ran */
 export async function compileTables(runsFolder: string, experiment: string): Promise<Table[]> {

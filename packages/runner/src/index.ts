@@ -1,7 +1,8 @@
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
+export type { LoadedPart, PlanSite } from "./config/datasets.ts";
 export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
-export { modelParts, type PlanSite, planStudy, type StudyPlan } from "./config/plan.ts";
+export { modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
   DEFAULT_TABLE,
   DETAIL_KINDS,
@@ -43,7 +44,7 @@ export type {
 } from "./store/trial-files.ts";
 export { defaultJobs, trialMemory } from "./study/jobs.ts";
 export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
-export { readStudy, type StudyFile, writeStudy } from "./study/study-file.ts";
+export { readStudy, type StudyFile } from "./study/study-file.ts";
 export { runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";

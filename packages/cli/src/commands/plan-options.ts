@@ -2,6 +2,7 @@
 import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, type StudyPlan } from "@merclab/runner";
 import type { Command } from "commander";
 import { openSite, type Site } from "../site.ts";
+import { checkTables } from "../tables.ts";
 
 export interface PlanOptions {
   readonly data?: string;
@@ -35,17 +36,21 @@ export async function openPlan(
   ];
   const overrides: Axis[] = [...overrideArguments, ...shorthands].map(parseOverride);
   const planSite: PlanSite = { registry: site.registry, groups: site.groups, dataRoot: site.places.dataRoot };
-  return { site, plan: await planStudy(experiment, overrides, planSite) };
+  const plan = await planStudy(experiment, overrides, planSite);
+  checkTables(plan);
+  return { site, plan };
 }
 
-/** The line that comes before anything else: which data. */
-export function dataLine({ datasets, notices }: StudyPlan, dataRoot: string | undefined): string {
-  const names = datasets.map(({ name }) => name).join(", ");
-  const real = datasets.every(({ dataset }) => dataset.source === "real");
-  return [
-    real ? `Data: ${names} from ${dataRoot}` : notices.at(-1),
-    ...notices.filter((notice) => !notice.startsWith("SYN")),
-  ]
-    .filter((line) => line !== undefined)
-    .join("\n");
+/** What comes before anything else: which data. */
+export function dataLine({ datasets, notices }: StudyPlan): string {
+  const folders = new Map(datasets.map(({ name, folder }) => [folder ?? name, folder]));
+  const isSynthetic = datasets.some(({ dataset }) => dataset.source === "synthetic");
+  const named = datasets.length === 1 ? "Data" : "Data sets";
+  const places = [...folders].map(([name, folder]) => (folder === undefined ? `${name} (made up)` : folder));
+  // The notice on synthetic data is the last one, and belongs first.
+  return isSynthetic
+    ? [notices.at(-1), ...notices.slice(0, -1), ...(folders.size > 1 ? [`${named}: ${places.join(", ")}`] : [])].join(
+        "\n",
+      )
+    : [`${named}: ${places.join(", ")}`, ...notices].join("\n");
 }

@@ -42,7 +42,11 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
   // Known only from trials that ran: nothing is guessed.
   const expectedSeconds = done.length === 0 ? null : (secondsPerTrial * missing) / jobs;
   if (options.json === true) {
-    const datasets = plan.datasets.map(({ name: each, dataset }) => ({ name: each, source: dataset.source }));
+    const datasets = plan.datasets.map(({ name: each, dataset, folder }) => ({
+      name: each,
+      source: dataset.source,
+      folder: folder ?? null,
+    }));
     printJson({ experiment: plan.experiment.name, datasets, notices: plan.notices, jobs, expectedSeconds, trials });
     return;
   }
@@ -59,7 +63,7 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
       : `about ${prettyMs(1000 * Math.ceil(expectedSeconds))} to go`;
   printText(
     [
-      dataLine(plan, site.places.dataRoot),
+      dataLine(plan),
       pc.bold(plan.experiment.title),
       "",
       columns([["trial", "what", "state", "parameters", "memory"], ...rows]),

@@ -1,6 +1,6 @@
 // `exp run`: plan, train what is missing, print tables.
 import { resolve } from "node:path";
-import { defaultJobs, runStudy, type StudyPlan, writeStudy } from "@merclab/runner";
+import { defaultJobs, runStudy } from "@merclab/runner";
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
@@ -33,9 +33,8 @@ export function runCommand(): Command {
 async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
-  printNote(dataLine(plan, places.dataRoot));
+  printNote(dataLine(plan));
   printNote(pc.bold(plan.experiment.title));
-  await writeStudy(places.runs, plan, commandLine(plan, overrides, options));
 
   const jobs = options.jobs ?? defaultJobs(plan.trials);
   const stop = new AbortController();
@@ -58,6 +57,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
       tracking?.follow(event);
     },
     signal: stop.signal,
+    command: commandLine(name, overrides, options),
   });
   progress.end();
 
@@ -79,18 +79,23 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   return EXIT.done;
 }
 
-/** The command that trains what is missing. */
-function commandLine(plan: StudyPlan, overrides: readonly string[], options: RunOptions): string {
-  const quoted = overrides.map((each) => (/^[\w.=,/-]+$/.test(each) ? each : `'${each}'`));
-  const seeds = options.seeds === undefined ? [] : ["--seeds", options.seeds];
-  const engine = options.engine === undefined ? [] : ["--engine", options.engine];
-  return ["exp run", plan.experiment.name, ...quoted, ...seeds, ...engine].join(" ");
+/** The command that trains what is missing: as it was typed, but for how many at a time and how to print. */
+function commandLine(name: string, overrides: readonly string[], options: RunOptions): string {
+  const { data, runs, seeds, engine } = options;
+  const given = Object.entries({ data, runs: runs === "runs" ? undefined : runs, seeds, engine });
+  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, quoted(value)]));
+  return ["exp run", quoted(name), ...overrides.map(quoted), ...flags].join(" ");
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return /^[\w.=,/:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function parseJobs(text: string): number {
   const jobs = Number(text);
   if (!Number.isSafeInteger(jobs) || jobs < 1) {
-    throw new InvalidArgumentError("a whole number from 1 is needed");
+    throw new InvalidArgumentError("It must be a whole number from 1.");
   }
   return jobs;
 }

@@ -10,8 +10,17 @@ export function trialCommand(): Command {
     .argument("<folder>", "a folder with a trial.json")
     .option("--data <dir>", "data root")
     .action(async (folder: string, options: { data?: string }) => {
-      // A worker without its runner is an orphan: it stops, and the next run repeats its trial.
-      process.on("disconnect", () => process.exit(143));
+      // A worker without its runner is an orphan: it stops, and the next run repeats its trial. The runner may have
+      // gone while this process was still loading.
+      const orphaned = () => process.exit(143);
+      process.on("disconnect", orphaned);
+      if (process.send !== undefined && !process.connected) {
+        orphaned();
+      }
+      // Ctrl-C reaches all processes of a terminal: the runner stops its workers, and keeps what they have finished.
+      if (process.connected) {
+        process.on("SIGINT", () => undefined);
+      }
       const { registry, places } = openSite(options);
       try {
         await runTrialFolder(folder, { registry, dataRoot: places.dataRoot, versions: versions(), report });

@@ -27,45 +27,62 @@ export interface Axis {
 
 /**
  * Parses `key=value` or, for a sweep, `key=a,b,c`. Values are YAML: numbers, true, null, [lists]. Commas inside
- * brackets do not split.
+ * brackets or quotes do not split.
+ *
+ * @throws MerclabError `config` for anything else
  */
 export function parseOverride(argument: string): Axis {
   const equals = argument.indexOf("=");
   const key = argument.slice(0, equals).trim();
-  const text = argument.slice(equals + 1).trim();
+  const parts = splitTopLevel(argument.slice(equals + 1));
   const where = `command line: ${argument}`;
-  if (equals < 1 || text === "") {
+  if (equals < 1 || key === "" || parts.includes("")) {
     throw new MerclabError("config", `"${argument}" is no override`, {
       where,
       hint: "Overrides look like optimizer.lr=1e-4 or fusion=sdt,lmam.",
     });
   }
-  return { key, values: splitTopLevel(text).map((part) => parseValue(part, where)), where };
+  return { key, values: parts.map((part) => parseValue(part, where)), where };
 }
 
 function parseValue(text: string, where: string): AssignmentValue {
   // YAML 1.2 reads 1e-4 as a number; a bare number with exponent and no dot is text in some parsers, so check.
   const number = Number(text);
-  if (text.trim() !== "" && !Number.isNaN(number) && /^[-+.\d]/.test(text.trim())) {
+  if (!Number.isNaN(number) && /^[-+.\d]/.test(text)) {
     return number;
   }
   try {
     return parse(text) as AssignmentValue;
   } catch (cause) {
-    throw new MerclabError("config", `cannot read the value ${text}`, { where, cause });
+    throw new MerclabError("config", `cannot read the value ${text}`, {
+      where,
+      hint: "Values are written as in YAML: 0.1, true, null, text, [a, b].",
+      cause,
+    });
   }
 }
 
+/** Parts between commas that stand in no bracket and no quote, trimmed. */
 function splitTopLevel(text: string): string[] {
   const parts: string[] = [""];
   let depth = 0;
+  let quote: string | undefined;
   for (const character of text) {
-    depth += "[{".includes(character) ? 1 : "]}".includes(character) ? -1 : 0;
-    if (character === "," && depth === 0) {
+    if (quote !== undefined) {
+      quote = character === quote ? undefined : quote;
+    } else if (character === '"' || character === "'") {
+      // An apostrophe within a word quotes nothing.
+      quote = parts.at(-1)?.trim() === "" || depth > 0 ? character : undefined;
+    } else if ("[{".includes(character)) {
+      depth += 1;
+    } else if ("]}".includes(character)) {
+      depth -= 1;
+    }
+    if (character === "," && depth === 0 && quote === undefined) {
       parts.push("");
     } else {
       parts[parts.length - 1] += character;
     }
   }
-  return parts;
+  return parts.map((part) => part.trim());
 }

@@ -9,6 +9,9 @@ import type { Assignment, AssignmentValue, Axis } from "./assignments.ts";
 import { assignmentValue, GROUPS, isGroup } from "./groups.ts";
 import { DEFAULT_TABLE, type TableSpec, tableSpec } from "./table-spec.ts";
 
+/** More is a slip: somebody meant the list [12345]. */
+export const MAX_SEEDS = 1000;
+
 const assignments = z.record(z.string(), assignmentValue);
 
 const experimentFile = z.strictObject({
@@ -22,7 +25,7 @@ const experimentFile = z.strictObject({
   /** Axes to sweep: every combination is trained. */
   matrix: assignments.default({}),
   /** A number of seeds (0, 1, …) or a list of them. */
-  seeds: z.union([z.int().positive(), z.array(z.int().nonnegative()).min(1)]).default(1),
+  seeds: z.union([z.int().positive().max(MAX_SEEDS), z.array(z.int().nonnegative()).min(1)]).default(1),
   tables: z.array(tableSpec).optional(),
 });
 
@@ -33,7 +36,11 @@ export interface Experiment {
   readonly title: string;
   readonly datasets: readonly { readonly name: string; readonly where: string }[];
   readonly base: readonly Assignment[];
-  readonly when: readonly { readonly datasets: readonly string[]; readonly set: readonly Assignment[] }[];
+  readonly when: readonly {
+    readonly datasets: readonly string[];
+    readonly set: readonly Assignment[];
+    readonly where: string;
+  }[];
   readonly matrix: readonly Axis[];
   readonly seeds: readonly number[];
   readonly tables: readonly TableSpec[];
@@ -59,6 +66,7 @@ export async function readExperiment(nameOrFile: string, folders: readonly strin
     when: value.when.map(({ dataset, set }, i) => ({
       datasets: typeof dataset === "string" ? [dataset] : dataset,
       set: list(set, "when", i, "set"),
+      where: at("when", i, "dataset"),
     })),
     matrix: list(value.matrix, "matrix").map(({ key, value: values, where }) => toAxis(key, values, where)),
     seeds: typeof value.seeds === "number" ? seedList(value.seeds) : value.seeds,
@@ -109,8 +117,16 @@ async function findExperiment(nameOrFile: string, folders: readonly string[]): P
   return file;
 }
 
-/** The parts of an assignment key. @throws MerclabError `config` for a key that names no group */
-export function parseKey(assignment: Pick<Assignment, "key" | "where">): {
+/**
+ * The parts of an assignment key.
+ *
+ * @param others what may stand there besides a group
+ * @throws MerclabError `config` for a key that names no group, or nothing in it
+ */
+export function parseKey(
+  assignment: Pick<Assignment, "key" | "where">,
+  others: readonly string[] = [],
+): {
   group: (typeof GROUPS)[number];
   rest: string[];
 } {
@@ -118,7 +134,13 @@ export function parseKey(assignment: Pick<Assignment, "key" | "where">): {
   if (!isGroup(group)) {
     throw new MerclabError("config", `unknown group "${group}" in "${assignment.key}"`, {
       where: assignment.where,
-      hint: suggestName(group, GROUPS),
+      hint: suggestName(group, [...GROUPS, ...others]),
+    });
+  }
+  if (rest.some((part) => part === "" || part === "__proto__")) {
+    throw new MerclabError("config", `"${assignment.key}" names no option`, {
+      where: assignment.where,
+      hint: `Options look like ${group}.NAME, as in optimizer.lr.`,
     });
   }
   return { group, rest };

@@ -65,7 +65,7 @@ export function createConfigGroups(folders: readonly string[], registry: PluginR
   const load = async (group: Group, name: string, where: string | undefined): Promise<Choice> => {
     const file = /^[\w.-]+$/.test(name) ? fileOf(group, name) : undefined;
     if (file !== undefined) {
-      return readChoice(group, name, file);
+      return readChoice(group, name, file, pluginNames(group));
     }
     if (!pluginNames(group).includes(name)) {
       throw new MerclabError("config", `unknown ${group} "${name}"`, {
@@ -80,14 +80,20 @@ export function createConfigGroups(folders: readonly string[], registry: PluginR
     names,
     choice: (group, name, where) => {
       const id = `${group}/${name}`;
-      const known = cache.get(id) ?? load(group, name, where);
-      cache.set(id, known);
-      return known;
+      const known = cache.get(id);
+      if (known !== undefined) {
+        return known;
+      }
+      const loading = load(group, name, where);
+      cache.set(id, loading);
+      // A failure names the place that asked, so it is not kept for others.
+      loading.catch(() => cache.delete(id));
+      return loading;
     },
   };
 }
 
-async function readChoice(group: Group, name: string, file: string): Promise<Choice> {
+async function readChoice(group: Group, name: string, file: string, plugins: readonly string[]): Promise<Choice> {
   const { value, lineOf } = await readYamlFile(file, choiceFile);
   const own = Object.entries(value.options).map(([option, optionValue]) => ({
     key: `${group}.${option}`,
@@ -109,10 +115,17 @@ async function readChoice(group: Group, name: string, file: string): Promise<Cho
       });
     }
   }
+  const plugin = group === "trainer" ? undefined : (value.plugin ?? name);
+  if (plugin !== undefined && !plugins.includes(plugin)) {
+    throw new MerclabError("config", `${group} ${name} wants the unknown plugin "${plugin}"`, {
+      where: `${file}:${lineOf(["plugin"])}`,
+      hint: suggestName(plugin, plugins),
+    });
+  }
   return {
     group,
     name,
-    plugin: group === "trainer" ? undefined : (value.plugin ?? name),
+    plugin,
     summary: value.summary,
     options: own,
     with: others,

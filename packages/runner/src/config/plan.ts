@@ -4,18 +4,21 @@ import { createHash } from "node:crypto";
 import { type Dataset, MerclabError, type PluginRegistry } from "@merclab/core";
 import { createModel } from "@merclab/trainer";
 import stringify from "safe-stable-stringify";
-import type { ResolvedConfig, ResolvedPart, TrialSpec } from "../store/trial-files.ts";
-import type { Assignment, AssignmentValue, Axis } from "./assignments.ts";
-import { type Experiment, parseKey, seedList } from "./experiment.ts";
-import type { ConfigGroups, Group } from "./groups.ts";
-import { resolveConfig } from "./resolve.ts";
-
-/** What plans an experiment: plugins, config groups and data root. */
-export interface PlanSite {
-  readonly registry: PluginRegistry;
-  readonly groups: ConfigGroups;
-  readonly dataRoot: string | undefined;
-}
+import type { ResolvedConfig, TrialSpec } from "../store/trial-files.ts";
+import type { Assignment, Axis } from "./assignments.ts";
+import {
+  type Cell,
+  chooseDatasets,
+  type DatasetName,
+  flattenOnce,
+  type LoadedPart,
+  loadOnce,
+  type PlanSite,
+  tellFallback,
+} from "./datasets.ts";
+import { type Experiment, MAX_SEEDS, parseKey, seedList } from "./experiment.ts";
+import type { ConfigGroups } from "./groups.ts";
+import { type ResolvedCell, resolveConfig } from "./resolve.ts";
 
 export interface StudyPlan {
   readonly experiment: Experiment;
@@ -23,10 +26,8 @@ export interface StudyPlan {
   /** What the reader must know before the first number: synthetic data, data sets that were not found. */
   readonly notices: readonly string[];
   /** The data sets in use, by the name of their choice. */
-  readonly datasets: readonly { readonly name: string; readonly dataset: Dataset }[];
+  readonly datasets: readonly LoadedPart[];
 }
-
-const FALLBACK_DATASET = "synthetic";
 
 /**
  * @param overrides command-line assignments; several values make an axis; `datasets` and `seeds` replace the file's
@@ -36,9 +37,13 @@ export async function planStudy(
   overrides: readonly Axis[],
   site: PlanSite,
 ): Promise<StudyPlan> {
-  const own = overrides.filter(({ key }) => key !== "datasets" && key !== "seeds");
-  own.forEach(parseKey);
-  experiment.matrix.forEach(parseKey);
+  const { own, datasetOverride, seedOverride } = sortOverrides(overrides);
+  for (const override of own) {
+    parseKey(override, ["datasets", "seeds"]);
+  }
+  for (const assignment of [...experiment.matrix, ...experiment.when.flatMap(({ set }) => set)]) {
+    parseKey(assignment);
+  }
   const fixed: Assignment[] = own
     .filter(({ values }) => values.length === 1)
     .map(({ key, values, where }) => ({ key, value: values[0] ?? null, where }));
@@ -47,20 +52,26 @@ export async function planStudy(
     ...experiment.matrix.filter(({ key }) => !overridden.has(key)),
     ...own.filter(({ values }) => values.length > 1),
   ];
-  const { datasets, notices } = await chooseDatasets(experiment, overrides, site);
-  const seeds = chooseSeeds(experiment, overrides);
-  const loaded = new Map<string, Dataset>();
+  const seeds = chooseSeeds(experiment, seedOverride);
+  await checkWhen(experiment, site.groups);
+  const cellsOf = (dataset: DatasetName): Cell[] => {
+    const when = experiment.when.filter(({ datasets }) => datasets.includes(dataset.name)).flatMap(({ set }) => set);
+    return combinations(axes).map((combination) => ({
+      combination,
+      layers: [experiment.base, when, combination, fixed],
+    }));
+  };
+  const { names, notices, isFallback } = await chooseDatasets(experiment, datasetOverride, cellsOf, site);
+  const loaded = new Map<string, LoadedPart>();
   const trials = new Map<string, TrialSpec>();
-  for (const dataset of datasets) {
-    const when = experiment.when
-      .filter(({ datasets: named }) => named.includes(dataset.name))
-      .flatMap(({ set }) => set);
-    for (const combination of combinations(axes)) {
-      const layers = [experiment.base, when, combination, fixed];
-      const { config, choices } = await resolveConfig(dataset, layers, site.groups, site.registry);
-      const data = await loadOnce(config.dataset, loaded, site);
-      const { count } = createModel(modelParts(config, site.registry), data);
-      const cell = await describeCell(combination, choices, site.groups);
+  for (const dataset of names) {
+    for (const { combination, layers } of cellsOf(dataset)) {
+      const cell = await resolveConfig(dataset, layers, site.groups, site.registry).catch((error: unknown) => {
+        throw isFallback ? tellFallback(error, experiment) : error;
+      });
+      const { config } = cell;
+      const { dataset: data } = await loadOnce(dataset.name, config.dataset, loaded, site);
+      const { count } = createModelAt(cell, data, site, experiment);
       for (const seed of seeds) {
         const spec = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
         const id = trialId(spec);
@@ -70,7 +81,7 @@ export async function planStudy(
             id,
             experiment: experiment.name,
             title: experiment.title,
-            cell,
+            cell: describeCell(combination, cell),
             ...spec,
             parameters: count,
           });
@@ -78,11 +89,12 @@ export async function planStudy(
       }
     }
   }
+  const datasets = [...loaded.values()];
   return {
     experiment,
     trials: interleaveSeeds([...trials.values()]),
-    notices: [...notices, ...syntheticNotice([...loaded.values()])],
-    datasets: datasets.map(({ name }) => ({ name, dataset: datasetNamed(name, [...trials.values()], loaded) })),
+    notices: [...notices, ...syntheticNotice(datasets)],
+    datasets,
   };
 }
 
@@ -100,79 +112,57 @@ function trialId(spec: Pick<TrialSpec, "config" | "seed" | "data">): string {
   return createHash("sha256").update(stringify(spec)).digest("hex").slice(0, 12);
 }
 
-async function chooseDatasets(experiment: Experiment, overrides: readonly Axis[], site: PlanSite) {
-  const override = overrides.find(({ key }) => key === "datasets");
-  const wanted =
-    override === undefined
-      ? experiment.datasets
-      : override.values.map((value) => ({ name: String(value), where: override.where ?? "command line" }));
-  const found: (typeof wanted)[number][] = [];
-  const missing: string[] = [];
-  for (const each of wanted) {
-    const source = await datasetSource(each, site);
-    if (source.exists()) {
-      found.push(each);
-    } else if (override !== undefined) {
-      throw new MerclabError("data", `data set "${each.name}" was not found`, {
-        where: source.folder ?? each.where,
-        hint: 'Give the folder that holds the data sets with --data DIR; "exp ls datasets" shows what is found.',
-      });
-    } else {
-      missing.push(each.name);
+/** The last override of a key wins; `dataset=x` and `datasets=x` are one key. */
+function sortOverrides(overrides: readonly Axis[]) {
+  const byKey = new Map(overrides.map((axis) => [axis.key === "dataset" ? "datasets" : axis.key, axis]));
+  const datasetOverride = byKey.get("datasets");
+  const seedOverride = byKey.get("seeds");
+  const own = [...byKey.values()].filter((axis) => axis !== datasetOverride && axis !== seedOverride);
+  return { own, datasetOverride, seedOverride };
+}
+
+/** A `when` for a misspelt data set would never hold, silently. */
+async function checkWhen(experiment: Experiment, groups: ConfigGroups): Promise<void> {
+  for (const { datasets, where } of experiment.when) {
+    for (const name of datasets) {
+      await groups.choice("dataset", name, where);
     }
   }
-  const notices = missing.length > 0 && found.length > 0 ? [`not found, left out: ${missing.join(", ")}`] : [];
-  const datasets = found.length > 0 ? found : [{ name: FALLBACK_DATASET, where: experiment.file }];
-  return { datasets, notices };
 }
 
-async function datasetSource(dataset: { readonly name: string; readonly where: string }, site: PlanSite) {
-  const choice = await site.groups.choice("dataset", dataset.name, dataset.where);
-  const plugin = site.registry.get("dataset", choice.plugin ?? dataset.name);
-  const options = Object.fromEntries(
-    choice.options.map(({ key, value }) => [key.split(".").slice(1).join("."), value]),
-  );
-  return plugin.create(plugin.options.parse(options), { dataRoot: site.dataRoot });
-}
-
-function chooseSeeds(experiment: Experiment, overrides: readonly Axis[]): readonly number[] {
-  const override = overrides.find(({ key }) => key === "seeds");
+function chooseSeeds(experiment: Experiment, override: Axis | undefined): readonly number[] {
   if (override === undefined) {
     return experiment.seeds;
   }
-  const values = override.values.flatMap((value) => (Array.isArray(value) ? value : [value])) as AssignmentValue[];
-  const [first] = values;
-  const isCount = override.values.length === 1 && !Array.isArray(override.values[0]);
-  const seeds = isCount && Number.isSafeInteger(first) ? seedList(Number(first)) : values.map(Number);
-  if (seeds.length === 0 || seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0)) {
+  const [first] = override.values;
+  const isCount = override.values.length === 1 && !Array.isArray(first);
+  const values = flattenOnce(override.values);
+  const seeds = isCount && isSeed(first) && first <= MAX_SEEDS ? seedList(first) : isCount ? [] : values;
+  if (seeds.length === 0 || !seeds.every(isSeed)) {
     throw new MerclabError("config", "seeds must be a positive number of seeds or a list of whole numbers from 0", {
       where: override.where,
-      hint: "seeds=5 trains seeds 0 to 4; seeds=3,7 or seeds=[3] trains those.",
+      hint: `seeds=5 trains seeds 0 to 4 (at most ${MAX_SEEDS}); seeds=3,7 or seeds=[3] trains those.`,
     });
   }
-  return seeds;
+  return [...new Set(seeds)];
 }
 
-async function loadOnce(part: ResolvedPart, loaded: Map<string, Dataset>, site: PlanSite): Promise<Dataset> {
-  const id = stringify(part);
-  const known = loaded.get(id);
-  if (known !== undefined) {
-    return known;
-  }
-  const plugin = site.registry.get("dataset", part.name);
-  const source = plugin.create(plugin.options.parse(part.options), { dataRoot: site.dataRoot });
-  const { dataset } = await source.load();
-  loaded.set(id, dataset);
-  return dataset;
+function isSeed(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function datasetNamed(name: string, trials: readonly TrialSpec[], loaded: ReadonlyMap<string, Dataset>): Dataset {
-  const spec = trials.find(({ cell }) => cell.dataset === name);
-  const dataset = spec === undefined ? undefined : loaded.get(stringify(spec.config.dataset));
-  if (dataset === undefined) {
-    throw new Error(`data set ${name} has no trial`);
+/** Assembles the model of a cell; what cannot be combined is told with the place where it was chosen. */
+function createModelAt(cell: ResolvedCell, data: Dataset, site: PlanSite, experiment: Experiment) {
+  try {
+    return createModel(modelParts(cell.config, site.registry), data);
+  } catch (error) {
+    if (!(error instanceof MerclabError) || error.where !== undefined) {
+      throw error;
+    }
+    const { code, message, hint } = error;
+    const where = cell.places.objective ?? cell.places.fusion ?? experiment.file;
+    throw new MerclabError(code, message, { where, hint, cause: error });
   }
-  return dataset;
 }
 
 /** Every combination of the axes' values, the first axis changing slowest. */
@@ -184,17 +174,11 @@ function combinations(axes: readonly Axis[]): Assignment[][] {
 }
 
 /** The axis values that matter in this cell: `fusion.lmam.rank` says nothing where fusion is sdt. */
-async function describeCell(
-  combination: readonly Assignment[],
-  choices: Readonly<Record<Group, string>>,
-  groups: ConfigGroups,
-): Promise<TrialSpec["cell"]> {
+function describeCell(combination: readonly Assignment[], { choices, effective }: ResolvedCell): TrialSpec["cell"] {
   const cell: Record<string, string | number | boolean | null> = { dataset: choices.dataset };
-  for (const { key, value, where } of combination) {
-    const { group, rest } = parseKey({ key, where });
-    const [choice = ""] = rest;
-    const conditional = rest.length > 1 && (await groups.names(group)).includes(choice);
-    if (!conditional || choices[group] === choice) {
+  for (const assignment of combination) {
+    if (effective.has(assignment)) {
+      const { key, value } = assignment;
       cell[key] = typeof value === "object" && value !== null ? stringify(value) : value;
     }
   }
@@ -206,8 +190,8 @@ function interleaveSeeds(trials: readonly TrialSpec[]): TrialSpec[] {
   return [...trials].sort((a, b) => a.seed - b.seed);
 }
 
-function syntheticNotice(datasets: readonly Dataset[]): string[] {
-  return datasets.some(({ source }) => source === "synthetic")
+function syntheticNotice(datasets: readonly LoadedPart[]): string[] {
+  return datasets.some(({ dataset }) => dataset.source === "synthetic")
     ? ["SYNTHETIC DATA: these numbers say nothing about any real corpus. Give real features with --data DIR."]
     : [];
 }

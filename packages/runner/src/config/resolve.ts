@@ -20,62 +20,120 @@ const DEFAULT_CHOICES: Readonly<Record<Exclude<Group, "dataset">, string>> = {
   engine: "wasm",
 };
 
+export interface ResolvedCell {
+  readonly config: ResolvedConfig;
+  readonly choices: Readonly<Record<Group, string>>;
+  /** Where each choice was made; undefined for a default. */
+  readonly places: Readonly<Record<Group, string | undefined>>;
+  /** The explicit assignments that nothing stronger replaced and that speak of a choice made. */
+  readonly effective: ReadonlySet<Assignment>;
+}
+
+interface DatasetChoice {
+  readonly name: string;
+  readonly where?: string | undefined;
+}
+
 /**
  * @param layers explicit assignments, weakest first
  * @throws MerclabError `config` with the place where the wrong value was written
  */
 export async function resolveConfig(
-  dataset: { readonly name: string; readonly where?: string | undefined },
+  dataset: DatasetChoice,
   layers: readonly (readonly Assignment[])[],
   groups: ConfigGroups,
   registry: PluginRegistry,
-): Promise<{ readonly config: ResolvedConfig; readonly choices: Readonly<Record<Group, string>> }> {
+): Promise<ResolvedCell> {
   const explicit = layers.flat();
   const brought: Assignment[] = [];
   const parts: Partial<Record<Group, ResolvedPart>> = {};
   const choices: Partial<Record<Group, string>> = {};
+  const places: Partial<Record<Group, string | undefined>> = {};
+  const effective = new Set<Assignment>();
   for (const group of GROUPS) {
     // `with` of earlier groups is weaker than anything explicit.
-    const choice = await chooseIn(group, dataset, [...brought, ...explicit], groups);
+    const chosen = await chooseIn(group, dataset, [...brought, ...explicit], groups);
+    const { choice } = chosen;
     choices[group] = choice.name;
+    places[group] = chosen.where;
     brought.push(...choice.with);
     const candidates = [...choice.options, ...brought, ...explicit];
-    parts[group] = {
-      name: choice.plugin ?? choice.group,
-      options: await resolveOptions(choice, candidates, groups, registry),
-    };
+    const { options, setBy } = await resolveOptions(chosen, candidates, groups, registry);
+    parts[group] = { name: choice.plugin ?? choice.group, options };
+    for (const assignment of [...(chosen.by === undefined ? [] : [chosen.by]), ...setBy]) {
+      effective.add(assignment);
+    }
   }
-  return { config: parts as ResolvedConfig, choices: choices as Record<Group, string> };
+  return {
+    config: parts as ResolvedConfig,
+    choices: choices as ResolvedCell["choices"],
+    places: places as ResolvedCell["places"],
+    effective,
+  };
+}
+
+/** The first part of `resolveConfig`: which data set, with which options. */
+export async function resolveDataset(
+  dataset: DatasetChoice,
+  layers: readonly (readonly Assignment[])[],
+  groups: ConfigGroups,
+  registry: PluginRegistry,
+): Promise<ResolvedPart> {
+  const explicit = layers.flat();
+  const chosen = await chooseIn("dataset", dataset, explicit, groups);
+  const { choice } = chosen;
+  const { options } = await resolveOptions(chosen, [...choice.options, ...explicit], groups, registry);
+  return { name: choice.plugin ?? choice.group, options };
+}
+
+interface Chosen {
+  readonly choice: Choice;
+  /** The assignment that chose, where it was one. */
+  readonly by: Assignment | undefined;
+  readonly where: string | undefined;
 }
 
 async function chooseIn(
   group: Group,
-  dataset: { readonly name: string; readonly where?: string | undefined },
+  dataset: DatasetChoice,
   assignments: readonly Assignment[],
   groups: ConfigGroups,
-): Promise<Choice> {
+): Promise<Chosen> {
+  const by = assignments.filter(({ key }) => key === group).at(-1);
   if (group === "dataset") {
-    return groups.choice(group, dataset.name, dataset.where);
+    if (by !== undefined) {
+      throw new MerclabError("config", "data sets are not chosen here", {
+        where: by.where,
+        hint: "An experiment lists them under datasets; the command line has datasets=meld,iemocap.",
+      });
+    }
+    const { name, where } = dataset;
+    return { choice: await groups.choice(group, name, where), by: undefined, where };
   }
-  const chosen = assignments.filter(({ key }) => key === group).at(-1);
-  if (chosen !== undefined && typeof chosen.value !== "string") {
-    throw new MerclabError("config", `${group} must be a name, got ${JSON.stringify(chosen.value)}`, {
-      where: chosen.where,
-      hint: suggestName(String(chosen.value), await groups.names(group)),
+  if (by !== undefined && typeof by.value !== "string") {
+    const isSection = typeof by.value === "object" && by.value !== null && !Array.isArray(by.value);
+    const [option = "NAME"] = isSection ? Object.keys(by.value) : [];
+    throw new MerclabError("config", `${group} must be a name, got ${JSON.stringify(by.value)}`, {
+      where: by.where,
+      hint: isSection
+        ? `Options have a line each, with the group before the dot, such as ${group}.${option}.`
+        : suggestName(String(by.value), await groups.names(group)),
     });
   }
-  return groups.choice(group, (chosen?.value as string | undefined) ?? DEFAULT_CHOICES[group], chosen?.where);
+  const name = (by?.value as string | undefined) ?? DEFAULT_CHOICES[group];
+  return { choice: await groups.choice(group, name, by?.where), by, where: by?.where };
 }
 
 async function resolveOptions(
-  choice: Choice,
+  { choice, where }: Chosen,
   assignments: readonly Assignment[],
   groups: ConfigGroups,
   registry: PluginRegistry,
-): Promise<Record<string, unknown>> {
+): Promise<{ options: Record<string, unknown>; setBy: Iterable<Assignment> }> {
   const names = await groups.names(choice.group);
   const given: Record<string, AssignmentValue> = {};
-  const places = new Map<string, string | undefined>();
+  /** By path, the assignment whose value stands there. */
+  const setBy = new Map<string, Assignment>();
   for (const assignment of assignments) {
     const { group, rest } = parseKey(assignment);
     if (group !== choice.group || rest.length === 0) {
@@ -90,18 +148,33 @@ async function resolveOptions(
     }
     const path = conditional ? deeper : rest;
     setDeep(given, path, assignment.value);
-    places.set(path[0] ?? "", assignment.where);
+    const own = path.join(".");
+    for (const below of [...setBy.keys()].filter((each) => `${each}.`.startsWith(`${own}.`))) {
+      setBy.delete(below);
+    }
+    setBy.set(own, assignment);
   }
   const schema = optionsSchema(choice, registry);
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const [issue] = describeIssues(parsed.error, schema, given);
-    const where = places.get(String(issue?.path[0] ?? "")) ?? [...places.values()].at(-1);
     throw new MerclabError("config", `${choice.group} ${choice.name}: ${issue?.message ?? parsed.error.message}`, {
-      where,
+      where: placeOf(issue?.path ?? [], setBy) ?? where,
     });
   }
-  return parsed.data as Record<string, unknown>;
+  return { options: parsed.data as Record<string, unknown>, setBy: setBy.values() };
+}
+
+/** Where the value at a path, or the nearest one around it or in it, was written. */
+function placeOf(path: readonly PropertyKey[], setBy: ReadonlyMap<string, Assignment>): string | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const around = path.slice(0, length).map(String).join(".");
+    const assignment = setBy.get(around) ?? [...setBy].find(([each]) => each.startsWith(`${around}.`))?.[1];
+    if (assignment !== undefined) {
+      return assignment.where;
+    }
+  }
+  return undefined;
 }
 
 /** An option for a choice that this cell does not make must still exist: a misspelling must not be silent. */

@@ -60,37 +60,58 @@ export async function readTrial(folder: string): Promise<StoredTrial> {
 /** All trials of an experiment that have a spec; none when it never ran. */
 export async function readTrials(runsFolder: string, experiment: string): Promise<StoredTrial[]> {
   const folder = join(experimentFolder(runsFolder, experiment), "trials");
-  const names = existsSync(folder) ? (await readdir(folder)).sort() : [];
+  const names = (await list(folder)).map(({ name }) => name).sort();
   const trials = names.map((name) => join(folder, name)).filter((each) => existsSync(join(each, TRIAL_FILES.spec)));
   return Promise.all(trials.map(readTrial));
 }
 
 /** Names of experiments that have trials. */
 export async function readExperimentNames(runsFolder: string): Promise<string[]> {
-  if (!existsSync(runsFolder)) {
-    return [];
-  }
-  const entries = await readdir(runsFolder, { withFileTypes: true });
-  return entries
+  return (await list(runsFolder))
     .filter((entry) => entry.isDirectory() && existsSync(join(runsFolder, entry.name, "trials")))
     .map((entry) => entry.name)
     .sort();
 }
 
+/** What lies in a folder; nothing when it is not there. */
+async function list(folder: string) {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isAbsent(error)) {
+      return [];
+    }
+    throw cannotRead(folder, error);
+  }
+}
+
+/** Not there, or below a file: either way nothing is stored there. */
+function isAbsent(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+function cannotRead(path: string, cause: unknown): MerclabError {
+  return new MerclabError("storage", `cannot read ${path}: ${(cause as Error).message}`, {
+    hint: "Check its permissions, or give another folder with --runs DIR.",
+    cause,
+  });
+}
+
+/** @returns undefined when there is no such file. @throws MerclabError `storage` */
 export async function readJson<T>(file: string): Promise<T | undefined> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+    if (isAbsent(error)) {
       return undefined;
     }
-    throw error;
+    throw cannotRead(file, error);
   }
   try {
     return JSON.parse(text) as T;
   } catch (cause) {
-    throw new MerclabError("storage", `${file} is no JSON`, {
+    throw new MerclabError("storage", `${file} is no JSON: ${(cause as Error).message}`, {
       hint: "It was written by renaming, so something else changed it; move it away to compute it again.",
       cause,
     });

@@ -1,6 +1,7 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { MerclabError } from "@merclab/core";
 
 /** Numbers, or the names of those that JSON lacks. */
 export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
@@ -26,14 +27,24 @@ export function startJournal(file: string, open: Extract<JournalRecord, { t: "op
   return { append: (record) => appendFileSync(file, `${JSON.stringify(record)}\n`) };
 }
 
-/** Records up to the last complete line. */
+/** Records up to the last complete line. @throws MerclabError `storage` for a complete line that is no record */
 export function readJournal(file: string): JournalRecord[] {
   if (!existsSync(file)) {
     return [];
   }
   const lines = readFileSync(file, "utf8").split("\n");
   lines.pop(); // empty after a complete last line, torn otherwise
-  return lines.map((line) => JSON.parse(line) as JournalRecord);
+  return lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as JournalRecord;
+    } catch (cause) {
+      throw new MerclabError("storage", "a line of the journal is no JSON", {
+        where: `${file}:${i + 1}`,
+        hint: "Something else changed it: move the trial's folder away and run the experiment again.",
+        cause,
+      });
+    }
+  });
 }
 
 /** A metrics record; NaN and infinities are kept by name. */

@@ -1,12 +1,18 @@
 // One runner per experiment: a lock file that names the process which holds it, and is taken over when that process
 // is gone.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
 
-/** @returns releases the lock */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly at: string;
+}
+
+/** @returns releases the lock. @throws MerclabError `storage` while another process holds it */
 export async function lockExperiment(folder: string): Promise<() => void> {
   const file = join(folder, "run.lock");
   try {
@@ -25,7 +31,7 @@ export async function lockExperiment(folder: string): Promise<() => void> {
 }
 
 function take(file: string): void {
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() });
+  const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
       writeFileSync(file, mine, { flag: "wx" });
@@ -35,26 +41,63 @@ function take(file: string): void {
         throw error;
       }
     }
-    const holder = readHolder(file);
-    if (holder !== undefined && (holder.host !== hostname() || isAlive(holder.pid))) {
-      throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
-        where: file,
-        hint: "Wait for it, or remove the file if that process is gone.",
-      });
-    }
-    rmSync(file, { force: true });
+    const seen = readText(file);
+    refuseLiving(seen, file);
+    removeStale(file, seen);
   }
 }
 
-function readHolder(file: string): { pid: number; host: string } | undefined {
+/** Removes the lock that was seen; when somebody else has just replaced it, gives theirs back and refuses. */
+function removeStale(file: string, seen: string | undefined): void {
+  const aside = `${file}.${process.pid}`;
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as { pid: number; host: string };
+    renameSync(file, aside);
   } catch {
-    return undefined; // gone, or torn by a crash while it was written
+    return; // gone
+  }
+  const moved = readText(aside);
+  if (moved !== seen) {
+    linkSync(aside, file);
+  }
+  rmSync(aside, { force: true });
+  if (moved !== seen) {
+    refuseLiving(moved, file);
   }
 }
 
-function isAlive(pid: number): boolean {
+function refuseLiving(text: string | undefined, file: string): void {
+  const holder = parseHolder(text);
+  if (holder !== undefined && (holder.host !== hostname() || isAlive(holder))) {
+    throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
+      where: file,
+      hint: "Wait for it, or remove the file if that process is gone.",
+    });
+  }
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined; // gone
+  }
+}
+
+/** @returns undefined for what a crash left of a lock: nothing, or torn text */
+function parseHolder(text: string | undefined): Holder | undefined {
+  try {
+    const holder = JSON.parse(text ?? "") as Holder | null;
+    return Number.isSafeInteger(holder?.pid) ? (holder ?? undefined) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive({ pid, at }: Holder): boolean {
+  if (pid === process.pid) {
+    // Numbers come again, in containers at once: a lock older than this process is that of a former one.
+    return Date.parse(at) >= Date.now() - 1000 * process.uptime();
+  }
   try {
     process.kill(pid, 0);
     return true;

@@ -1,9 +1,9 @@
 // `study.json`: what the last run of an experiment planned, so that tables can be made later without data or plan.
 import { join } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError, nearestName } from "@merclab/core";
 import type { StudyPlan } from "../config/plan.ts";
 import type { TableSpec } from "../config/table-spec.ts";
-import { experimentFolder, readJson, writeJson } from "../store/experiment-store.ts";
+import { experimentFolder, readExperimentNames, readJson, writeJson } from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
 
 export interface StudyFile {
@@ -37,8 +37,9 @@ export async function writeStudy(runsFolder: string, plan: StudyPlan, command: s
 export async function readStudy(runsFolder: string, experiment: string): Promise<StudyFile> {
   const study = await readJson<StudyFile>(join(experimentFolder(runsFolder, experiment), FILE));
   if (study === undefined) {
+    const near = nearestName(experiment, await readExperimentNames(runsFolder));
     throw new MerclabError("config", `experiment "${experiment}" has no stored runs in ${runsFolder}`, {
-      hint: `Run it first: exp run ${experiment}`,
+      hint: `${near === undefined ? "" : `Did you mean "${near}"? `}Run it first: exp run ${experiment}`,
     });
   }
   return study;

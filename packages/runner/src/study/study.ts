@@ -8,6 +8,7 @@ import type { StudyPlan } from "../config/plan.ts";
 import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { lockExperiment } from "./lock.ts";
+import { writeStudy } from "./study-file.ts";
 import type { WorkerMessage } from "./worker.ts";
 
 export type StudyEvent =
@@ -38,6 +39,8 @@ export interface StudyOptions {
   readonly onEvent: (event: StudyEvent) => void;
   /** Stops workers and starts no further trial. */
   readonly signal: AbortSignal;
+  /** What a user types to run this again; stored with the study, for its tables. */
+  readonly command: string;
 }
 
 export interface StudyOutcome {
@@ -46,12 +49,13 @@ export interface StudyOutcome {
   readonly cancelled: number;
 }
 
+/** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
-  const { runsFolder, onEvent, signal } = options;
+  const { runsFolder, onEvent, command } = options;
   const unlock = await lockExperiment(experimentFolder(runsFolder, plan.experiment.name));
   try {
+    await writeStudy(runsFolder, plan, command);
     const outcome = { done: 0, failed: 0, cancelled: 0 };
-    const limit = pLimit(options.jobs);
     const missing: { spec: TrialSpec; folder: string }[] = [];
     for (const spec of plan.trials) {
       const folder = await createTrialFolder(runsFolder, spec);
@@ -63,19 +67,26 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         onEvent({ type: "found", spec, folder, result });
       }
     }
-    await Promise.all(
-      missing.map(({ spec, folder }) =>
-        limit(async () => {
-          if (signal.aborted) {
-            outcome.cancelled += 1;
-            return;
-          }
-          onEvent({ type: "started", spec, folder });
-          const ended = await runWorker(spec, folder, options);
-          outcome[ended] += 1;
-        }),
-      ),
+    // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
+    const broken = new AbortController();
+    const signal = AbortSignal.any([options.signal, broken.signal]);
+    const limit = pLimit(options.jobs);
+    const ends = missing.map(({ spec, folder }) =>
+      limit(async () => {
+        if (signal.aborted) {
+          outcome.cancelled += 1;
+          return;
+        }
+        onEvent({ type: "started", spec, folder });
+        const ended = await runWorker(spec, folder, { ...options, signal });
+        outcome[ended] += 1;
+      }).catch((error: unknown) => {
+        broken.abort(error);
+        throw error;
+      }),
     );
+    await Promise.allSettled(ends);
+    await Promise.all(ends);
     return outcome;
   } finally {
     unlock();
@@ -100,7 +111,8 @@ async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions)
   signal.addEventListener("abort", stop, { once: true });
   const exit = await new Promise<string>((resolve) => {
     worker.on("error", (error) => resolve(error.message));
-    worker.on("exit", (code, killedBy) => resolve(killedBy ?? String(code)));
+    // Not "exit": what a failing worker said last may come after that.
+    worker.on("close", (code, killedBy) => resolve(killedBy ?? String(code)));
   });
   signal.removeEventListener("abort", stop);
   const { result, status } = await readTrial(folder);
@@ -108,8 +120,9 @@ async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions)
     onEvent({ type: "done", spec, folder, result });
     return "done";
   }
-  const cancelled = signal.aborted;
-  const message = failure?.message ?? `the worker ended with ${exit} and left no result`;
+  // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
+  const cancelled = signal.aborted || exit === "SIGINT";
+  const { message, hint } = describeFailure(failure, exit, join(folder, TRIAL_FILES.log));
   if (status?.state === "running") {
     // A worker that was killed could not say so itself.
     const endedAt = new Date().toISOString();
@@ -122,6 +135,18 @@ async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions)
     onEvent({ type: "cancelled", spec, folder });
     return "cancelled";
   }
-  onEvent({ type: "failed", spec, folder, message, hint: failure?.hint ?? `See ${join(folder, TRIAL_FILES.log)}` });
+  onEvent({ type: "failed", spec, folder, message, hint });
   return "failed";
+}
+
+function describeFailure(failure: Extract<WorkerMessage, { type: "failed" }> | undefined, exit: string, log: string) {
+  if (failure !== undefined) {
+    const where = failure.where === undefined ? "" : ` (${failure.where})`;
+    return { message: `${failure.message}${where}`, hint: failure.hint ?? `See ${log}` };
+  }
+  const hint =
+    exit === "SIGKILL"
+      ? "Somebody killed it, or the system did for want of memory (try a smaller --jobs); the same command goes on."
+      : `See ${log}`;
+  return { message: `the worker ended with ${exit} and left no result`, hint };
 }
