@@ -71,7 +71,8 @@ export async function planStudy(
       });
       const { config } = cell;
       const { dataset: data } = await loadOnce(dataset.name, config.dataset, loaded, site);
-      const { count } = createModelAt(cell, data, site, experiment);
+      const label = describeCell(combination, cell);
+      const { count } = createModelAt(cell, label, data, site, experiment);
       for (const seed of seeds) {
         const spec = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
         const id = trialId(spec);
@@ -81,7 +82,7 @@ export async function planStudy(
             id,
             experiment: experiment.name,
             title: experiment.title,
-            cell: describeCell(combination, cell),
+            cell: label,
             ...spec,
             parameters: count,
           });
@@ -108,7 +109,7 @@ export function modelParts(config: ResolvedConfig, registry: PluginRegistry) {
 }
 
 /** Hash of everything that changes a number. */
-function trialId(spec: Pick<TrialSpec, "config" | "seed" | "data">): string {
+export function trialId(spec: Pick<TrialSpec, "config" | "seed" | "data">): string {
   return createHash("sha256").update(stringify(spec)).digest("hex").slice(0, 12);
 }
 
@@ -151,16 +152,24 @@ function isSeed(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** Assembles the model of a cell; what cannot be combined is told with the place where it was chosen. */
-function createModelAt(cell: ResolvedCell, data: Dataset, site: PlanSite, experiment: Experiment) {
+/** Assembles the model of a cell; what cannot be combined is told with the place where it was chosen, or its cell. */
+function createModelAt(
+  { config, places }: ResolvedCell,
+  label: TrialSpec["cell"],
+  data: Dataset,
+  site: PlanSite,
+  experiment: Experiment,
+) {
   try {
-    return createModel(modelParts(cell.config, site.registry), data);
+    return createModel(modelParts(config, site.registry), data);
   } catch (error) {
     if (!(error instanceof MerclabError) || error.where !== undefined) {
       throw error;
     }
     const { code, message, hint } = error;
-    const where = cell.places.objective ?? cell.places.fusion ?? experiment.file;
+    const place = message.startsWith("objective ") ? places.objective : undefined;
+    const axes = Object.entries(label).map(([key, value]) => `${key} ${String(value)}`);
+    const where = place ?? `${experiment.file} (${axes.join(", ")})`;
     throw new MerclabError(code, message, { where, hint, cause: error });
   }
 }
@@ -186,7 +195,7 @@ function describeCell(combination: readonly Assignment[], { choices, effective }
 }
 
 /** Seed by seed, so that every configuration has one result early. */
-function interleaveSeeds(trials: readonly TrialSpec[]): TrialSpec[] {
+export function interleaveSeeds<T extends Pick<TrialSpec, "seed">>(trials: readonly T[]): T[] {
   return [...trials].sort((a, b) => a.seed - b.seed);
 }
 

@@ -106,7 +106,9 @@ async function trainAndScore(
       seed: spec.seed,
     },
     ({ epoch, train, valid, seconds }) => {
-      append(metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds }));
+      append(
+        metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds }),
+      );
       site.report({
         type: "epoch",
         epoch,

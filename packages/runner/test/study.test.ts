@@ -1,0 +1,196 @@
+// The scheduler, with workers that are small scripts: what runs, what is kept, what is told.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import {
+  experimentFolder,
+  readStudy,
+  readTrials,
+  runStudy,
+  type StudyEvent,
+  type StudyOptions,
+  type StudyPlan,
+  TRIAL_FILES,
+} from "../src/index.ts";
+import { createBench, errorOf, SMALL, write } from "./support.ts";
+
+/** Logs its beginning and end, says an epoch, and leaves a result that holds its seed. */
+const WORKER = `
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+const folder = process.argv.at(-1);
+const { id, seed } = JSON.parse(readFileSync(folder + "/trial.json", "utf8"));
+const log = (text) => appendFileSync(folder + "/../../log", text + "\\n");
+const status = (state) => writeFileSync(folder + "/status.json", JSON.stringify({ state, attempt: 1, pid: process.pid }));
+const send = (message) => new Promise((resolve) => process.send(message, resolve));
+log("begin " + seed);
+status("running");
+await send({ type: "epoch", epoch: 1, epochs: 1, seconds: 1, loss: 1, valid: 1 });
+BODY
+writeFileSync(folder + "/result.json", JSON.stringify({ id, seed }));
+status("done");
+log("end " + seed);
+process.disconnect();
+`;
+
+async function bench(body = "", seeds = 4) {
+  const { folder, plan } = createBench({ "worker.mjs": WORKER.replace("BODY", body) });
+  const study = await plan(`datasets: [synthetic]${SMALL}seeds: ${seeds}`);
+  const runsFolder = join(folder, "runs");
+  const events: StudyEvent[] = [];
+  const stop = new AbortController();
+  const run = (change: Partial<StudyOptions> = {}, which: StudyPlan = study) =>
+    runStudy(which, {
+      runsFolder,
+      jobs: 2,
+      workerCommand: [join(folder, "worker.mjs")],
+      onEvent: (event) => events.push(event),
+      signal: stop.signal,
+      command: "exp run study",
+      ...change,
+    });
+  const log = () =>
+    readFileSync(join(experimentFolder(runsFolder, "study"), "log"), "utf8")
+      .trim()
+      .split("\n");
+  const told = () => events.map(({ type, spec }) => `${type} ${spec.seed}`);
+  return { folder, runsFolder, study, run, stop, events, log, told };
+}
+
+test("every trial runs once, no more than `jobs` at a time, and a second call finds them all", async () => {
+  const { run, log, told, events, runsFolder } = await bench("await new Promise((r) => setTimeout(r, 50));");
+  expect(await run()).toEqual({ done: 4, failed: 0, cancelled: 0 });
+  expect([...log()].sort()).toEqual([0, 1, 2, 3].flatMap((seed) => [`begin ${seed}`, `end ${seed}`]).sort());
+  let running = 0;
+  let most = 0;
+  for (const line of log()) {
+    running += line.startsWith("begin") ? 1 : -1;
+    most = Math.max(most, running);
+  }
+  expect(most).toBe(2);
+  for (const seed of [0, 1, 2, 3]) {
+    expect(told().filter((each) => each.endsWith(` ${seed}`))).toEqual([
+      `started ${seed}`,
+      `epoch ${seed}`,
+      `done ${seed}`,
+    ]);
+  }
+  const results = (await readTrials(runsFolder, "study")).map(({ spec, result }) => [spec.seed, result?.seed]);
+  expect(results.every(([a, b]) => a === b)).toBe(true);
+  events.length = 0;
+  expect(await run()).toEqual({ done: 4, failed: 0, cancelled: 0 });
+  expect(told()).toEqual(["found 0", "found 1", "found 2", "found 3"]);
+  expect(log()).toHaveLength(8);
+});
+
+test("a failing trial says why; the others are finished; the next call repeats it alone", async () => {
+  const say = `await send({ type: "failed", message: "the loss became NaN", where: "x.npy:3", hint: "Try less." });`;
+  const { run, log, told, events, folder } = await bench(`if (seed === 1) { ${say} process.exit(1); }`);
+  expect(await run()).toEqual({ done: 3, failed: 1, cancelled: 0 });
+  expect(events.find(({ type }) => type === "failed")).toMatchObject({
+    spec: { seed: 1 },
+    message: "the loss became NaN (x.npy:3)",
+    hint: "Try less.",
+  });
+  expect(log().filter((each) => each.startsWith("end"))).toHaveLength(3);
+  writeFileSync(join(folder, "worker.mjs"), WORKER.replace("BODY", ""));
+  events.length = 0;
+  expect(await run()).toEqual({ done: 4, failed: 0, cancelled: 0 });
+  expect(told().filter((each) => !each.startsWith("found"))).toEqual(["started 1", "epoch 1", "done 1"]);
+});
+
+test.each([
+  ["process.exit(0);", /^the worker ended with 0 and left no result$/, /worker\.log/],
+  ['throw new Error("broken");', /^the worker ended with 1 and left no result$/, /worker\.log/],
+  ['process.kill(process.pid, "SIGKILL");', /^the worker ended with SIGKILL/, /want of memory .*--jobs/],
+])("a worker that ends with %s is a failure that says where to look", async (body, message, hint) => {
+  const { run, events, runsFolder } = await bench(body, 1);
+  expect(await run()).toEqual({ done: 0, failed: 1, cancelled: 0 });
+  const failed = events.find((event) => event.type === "failed");
+  expect(failed?.message).toMatch(message);
+  expect(failed?.hint).toMatch(hint);
+  const [trial] = await readTrials(runsFolder, "study");
+  expect(trial?.status).toMatchObject({ state: "failed", error: failed?.message });
+});
+
+test("what a worker prints is kept in its log", async () => {
+  const { run, runsFolder } = await bench('throw new Error("broken here");', 1);
+  await run();
+  const [trial] = await readTrials(runsFolder, "study");
+  expect(readFileSync(join(trial?.folder ?? "", TRIAL_FILES.log), "utf8")).toMatch("broken here");
+});
+
+test("stopping ends the workers, keeps what is done, starts nothing more, and the next call goes on", async () => {
+  const { run, stop, told, folder, runsFolder } = await bench(
+    "if (seed > 0) { await new Promise(() => setInterval(() => 1, 1000)); }",
+  );
+  const outcome = await run({
+    jobs: 1,
+    onEvent: (event) => {
+      if (event.type === "epoch" && event.spec.seed === 1) {
+        stop.abort();
+      }
+    },
+  });
+  expect(outcome).toEqual({ done: 1, failed: 0, cancelled: 3 });
+  const states = (await readTrials(runsFolder, "study")).map(({ spec, status }) => `${spec.seed} ${status?.state}`);
+  expect(states.sort()).toEqual(["0 done", "1 cancelled", "2 undefined", "3 undefined"]);
+  expect(existsSync(join(runsFolder, "study", "run.lock"))).toBe(false);
+  writeFileSync(join(folder, "worker.mjs"), WORKER.replace("BODY", ""));
+  expect(await run({ signal: new AbortController().signal })).toEqual({ done: 4, failed: 0, cancelled: 0 });
+  expect(told().filter((each) => each.startsWith("found"))).toEqual(["found 0"]);
+});
+
+test("a worker that Ctrl-C reached before its runner is cancelled, not failed", async () => {
+  const { run, told } = await bench(
+    'process.kill(process.pid, "SIGINT"); await new Promise(() => setInterval(() => 1, 1000));',
+    1,
+  );
+  expect(await run()).toEqual({ done: 0, failed: 0, cancelled: 1 });
+  expect(told()).toEqual(["started 0", "epoch 0", "cancelled 0"]);
+});
+
+test("a runner that cannot go on stops its workers, releases the lock, and says why", async () => {
+  const wait = "await new Promise(() => setInterval(() => 1, 1000));";
+  const { run, log, runsFolder, folder } = await bench(`
+    if (seed === 0) {
+      writeFileSync(folder + "/result.json", "torn");
+      process.exit(0);
+    }
+    ${wait}`);
+  expect(await errorOf(run, folder)).toMatch(/^storage \| - \| DIR\/runs\/study\/trials\/.*result.json is no JSON/);
+  expect(log().filter((each) => each.startsWith("end"))).toEqual([]);
+  expect(log().filter((each) => each.startsWith("begin")).length).toBeLessThanOrEqual(2);
+  expect(readdirSync(join(runsFolder, "study"))).not.toContain("run.lock");
+  const pids = (
+    await Promise.all(
+      readdirSync(join(runsFolder, "study", "trials")).map((id) => {
+        const file = join(runsFolder, "study", "trials", id, TRIAL_FILES.status);
+        return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { pid: number }).pid : undefined;
+      }),
+    )
+  ).filter((pid) => pid !== undefined);
+  expect(pids.length).toBeGreaterThan(0);
+  for (const pid of pids) {
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  }
+});
+
+test("a second runner is refused and changes nothing of the first one's study", async () => {
+  const { run, study, runsFolder } = await bench("", 2);
+  const first = run({ command: "exp run first" });
+  const second = errorOf(() => run({ command: "exp run second" }, { ...study, trials: [] }));
+  expect(await second).toMatch(/^storage .*is running this experiment/);
+  await first;
+  const stored = await readStudy(runsFolder, "study");
+  expect(stored.command).toBe("exp run first");
+  expect(stored.trials).toHaveLength(2);
+});
+
+test("a runs folder that cannot be written is refused before anything starts", async () => {
+  const { run, folder, events } = await bench("", 1);
+  write(folder, { file: "" });
+  expect(await errorOf(() => run({ runsFolder: join(folder, "file") }), folder)).toMatch(
+    /^storage \| - \| cannot write in DIR\/file\/study: ENOTDIR.*--runs DIR/,
+  );
+  expect(events).toEqual([]);
+});
