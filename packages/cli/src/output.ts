@@ -1,4 +1,5 @@
 // What a command prints: one JSON document on stdout with --json, else text; progress and errors go to stderr.
+import { stripVTControlCharacters } from "node:util";
 import { MerclabError } from "@merclab/core";
 import pc from "picocolors";
 
@@ -13,9 +14,27 @@ export function printText(text: string): void {
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
 }
 
-/** Notices, progress, warnings: never on stdout. */
+/** Notices, progress, warnings: never on stdout. Broken between words where a terminal would break anywhere. */
 export function printNote(text: string): void {
-  process.stderr.write(`${text}\n`);
+  const { isTTY, columns: width } = process.stderr;
+  const lines = text.split("\n");
+  process.stderr.write(
+    `${(isTTY && width > 0 ? lines.flatMap((line) => wrapWords(line, width)) : lines).join("\n")}\n`,
+  );
+}
+
+function wrapWords(line: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of line.split(" ")) {
+    const last = lines.at(-1);
+    const joined = `${last} ${word}`;
+    if (last !== undefined && stripVTControlCharacters(joined).length <= width) {
+      lines[lines.length - 1] = joined;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
 }
 
 /** What, where, what to do. */

@@ -11,7 +11,9 @@ const PLAIN_INTERVAL_MS = 20_000;
 
 export interface Progress {
   show(event: StudyEvent): void;
-  /** Leaves the last state on the screen. */
+  /** Something that is not about one trial, above what is running. */
+  note(text: string): void;
+  /** Leaves what was said of ended trials on the screen. */
   end(): void;
 }
 
@@ -20,10 +22,13 @@ export function createProgress(
   jobs: number,
   stream: NodeJS.WriteStream = process.stderr,
 ): Progress {
-  const running = new Map<string, { spec: TrialSpec; line: string }>();
+  const running = new Map<string, Line>();
   const estimate = createEstimate(trials, jobs);
   const live = stream.isTTY === true;
-  const update = createLogUpdate(stream);
+  // The cursor stays: a runner that is killed could not bring it back.
+  const update = createLogUpdate(stream, { showCursor: true });
+  let drawn = 0;
+  let found = 0;
   let ended = 0;
   let failed = 0;
   let lastPlain = Date.now();
@@ -45,7 +50,13 @@ export function createProgress(
   };
   const draw = () => {
     if (live) {
-      update([...[...running.values()].map(({ line }) => line), overall()].join("\n"));
+      const lines = [...[...running.values()].map((line) => lineText(line, columnsOf(stream))), overall()];
+      // log-update 7.2 patches a changed frame, and loses the last line of one that grew.
+      if (lines.length !== drawn) {
+        update.clear();
+        drawn = lines.length;
+      }
+      update(lines.join("\n"));
     } else if (Date.now() - lastPlain > PLAIN_INTERVAL_MS) {
       lastPlain = Date.now();
       stream.write(`${overall()}\n`);
@@ -60,16 +71,25 @@ export function createProgress(
       switch (event.type) {
         case "found":
           ended += 1;
+          found += 1;
+          if (found === trials.length) {
+            say(`All ${found} trials are stored already; nothing to train.`);
+          }
           return;
         case "started":
-          running.set(spec.id, { spec, line: `${pc.dim("…")} ${label}  starting` });
+          if (found > 0) {
+            say(`${found} of ${trials.length} trials are stored already.`);
+            found = 0;
+          }
+          running.set(spec.id, { mark: pc.dim("…"), label, state: "starting", numbers: "" });
           break;
         case "epoch": {
           const { epoch, epochs, loss, valid } = event.message;
-          const numbers = `loss ${loss.toFixed(4)}  valid ${(100 * valid).toFixed(2)}`;
           running.set(spec.id, {
-            spec,
-            line: `${pc.cyan("●")} ${label}  epoch ${epoch}/${epochs}  ${pc.dim(numbers)}`,
+            mark: pc.cyan("●"),
+            label,
+            state: `epoch ${epoch}/${epochs}`,
+            numbers: `loss ${loss.toFixed(4)}  valid ${(100 * valid).toFixed(2)}`,
           });
           break;
         }
@@ -79,7 +99,8 @@ export function createProgress(
           const { selection, test, seconds } = event.result;
           const score = test.validSelected.metrics[selection.metric] ?? Number.NaN;
           const numbers = `${selection.metric} ${(100 * score).toFixed(2)} at epoch ${selection.epoch}, ${seconds.toFixed(0)} s`;
-          say(`${pc.green("✓")} ${label}  ${numbers}`);
+          const gap = live && label.length + numbers.length + 4 >= columnsOf(stream) ? "\n    " : "  ";
+          say(`${pc.green("✓")} ${label}${gap}${numbers}`);
           break;
         }
         case "cancelled":
@@ -89,17 +110,55 @@ export function createProgress(
           running.delete(spec.id);
           ended += 1;
           failed += 1;
-          say(`${pc.red("✗")} ${label}  ${event.message}${event.hint === undefined ? "" : `\n  → ${event.hint}`}`);
+          say(
+            [
+              `${pc.red("✗")} ${label}  ${event.message}`,
+              ...(event.hint === undefined ? [] : [`  ${pc.dim("→")} ${event.hint}`]),
+              `  ${pc.dim("→")} "exp show ${spec.id}" shows its config and curves.`,
+            ].join("\n"),
+          );
           break;
       }
       draw();
     },
+    note: (text) => {
+      say(text);
+      if (running.size > 0) {
+        draw();
+      }
+    },
     end: () => {
+      running.clear();
       if (live) {
         update.clear();
       }
     },
   };
+}
+
+function columnsOf(stream: NodeJS.WriteStream): number {
+  return stream.columns > 0 ? stream.columns : 80;
+}
+
+/** A running trial. */
+interface Line {
+  readonly mark: string;
+  readonly label: string;
+  readonly state: string;
+  readonly numbers: string;
+}
+
+/** One line of a terminal: where it is narrow the numbers go first, then the end of the label. */
+function lineText({ mark, label, state, numbers }: Line, width: number): string {
+  // The last column stays free, since some terminals wrap once it is written.
+  const room = width - 1 - "● ".length;
+  const whole = `${label}  ${state}  ${numbers}`.trimEnd();
+  if (whole.length <= room) {
+    return `${mark} ${label}  ${state}  ${pc.dim(numbers)}`;
+  }
+  const labelRoom = Math.max(1, room - state.length - 2);
+  const cut = label.length <= labelRoom ? label : `${label.slice(0, labelRoom - 1)}…`;
+  return `${mark} ${cut}  ${state}`;
 }
 
 function bar(share: number): string {

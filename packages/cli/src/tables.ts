@@ -1,6 +1,6 @@
 // The tables of an experiment from its stored runs, as data and in any format.
 import { MerclabError } from "@merclab/core";
-import { compileTable, formatTable, type Table, type TableFormat } from "@merclab/report";
+import { compileTable, formatTable, formatTerminal, type Table, type TableFormat } from "@merclab/report";
 import { readStudy, readTrials, type StudyPlan, type TrialSpec } from "@merclab/runner";
 
 /** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
@@ -42,5 +42,9 @@ function orderOfAxes(trials: readonly TrialSpec[]): Record<string, TrialSpec["ce
 }
 
 export function tablesText(tables: readonly Table[], format: Exclude<TableFormat, "json">): string {
-  return tables.map((table) => formatTable(table, format)).join("\n");
+  // In a terminal as wide as it is; elsewhere always the same.
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  return tables
+    .map((table) => (format === "terminal" ? formatTerminal(table, width) : formatTable(table, format)))
+    .join("\n");
 }

@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { formatTable, type Table } from "@merclab/report";
 import { createTracker, type EndStatus, experimentFolder, type StudyEvent, type StudyPlan } from "@merclab/runner";
 import pc from "picocolors";
-import { printNote } from "./output.ts";
 
 /** How long the end of a study waits for the server. */
 const CLOSE_TIMEOUT_MS = 15_000;
@@ -13,8 +12,11 @@ export interface Tracking {
   end(tables: readonly Table[], status: EndStatus): Promise<void>;
 }
 
-/** @returns undefined when nothing is tracked */
-export function openTracking(plan: StudyPlan, runsFolder: string): Tracking | undefined {
+/**
+ * @param note prints a line without disturbing the progress display
+ * @returns undefined when nothing is tracked
+ */
+export function openTracking(plan: StudyPlan, runsFolder: string, note: (text: string) => void): Tracking | undefined {
   const { experiment, notices } = plan;
   const commit = gitCommit();
   const tracker = createTracker({
@@ -28,7 +30,7 @@ export function openTracking(plan: StudyPlan, runsFolder: string): Tracking | un
         ...(notices.length === 0 ? {} : { "merclab.notices": notices.join(" ") }),
       },
     },
-    warn: (message) => printNote(`${pc.yellow("mlflow")} ${message}`),
+    warn: (message) => note(`${pc.yellow("mlflow")} ${message}`),
   });
   if (tracker === undefined) {
     return undefined;
@@ -55,7 +57,7 @@ export function openTracking(plan: StudyPlan, runsFolder: string): Tracking | un
       tracker.studyEnded(named, status);
       const { pending } = await tracker.close(CLOSE_TIMEOUT_MS);
       if (pending > 0) {
-        printNote(`${pc.yellow("mlflow")} ${pending} runs are not completely sent; the same command sends the rest.`);
+        note(`${pc.yellow("mlflow")} ${pending} runs are not completely sent; the same command sends the rest.`);
       }
     },
   };

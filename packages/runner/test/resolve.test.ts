@@ -136,6 +136,13 @@ describe("slips", () => {
     expect(await errorOf(() => resolve(layer))).toContain(message);
   });
 
+  test("an option of another choice is told how to be set there only", async () => {
+    expect(await errorOf(() => resolve(set(["fusion.rank", 4])))).toMatch(
+      /fusion sdt: unknown key "rank".* \| It is an option of lmam: fusion.lmam.rank sets it there only.$/,
+    );
+    expect(await errorOf(() => resolve(set(["fusion.rank", "x"])))).toMatch(/ \| -$/);
+  });
+
   test("the place is that of the wrong one among several options", async () => {
     const layer = set(["dataset.widths.text", 4], ["dataset.widths.audio", "wide"], ["dataset.widths.visual", 6]);
     expect(await errorOf(() => resolve(layer))).toMatch(/^config \| place of dataset.widths.audio \|/);

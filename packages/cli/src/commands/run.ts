@@ -42,7 +42,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const progress = createProgress(plan.trials, jobs);
-  const tracking = openTracking(plan, places.runs);
+  const tracking = openTracking(plan, places.runs, progress.note);
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
     jobs,
@@ -68,12 +68,13 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   } else {
     printText(tablesText(tables, "terminal"));
   }
-  if (stop.signal.aborted) {
+  if (stop.signal.aborted || outcome.cancelled > 0) {
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
     return EXIT.interrupted;
   }
   if (outcome.failed > 0) {
-    printNote(pc.red(`${outcome.failed} of ${plan.trials.length} trials failed; the others are stored.`));
+    const failed = `${outcome.failed} of ${plan.trials.length} trials failed`;
+    printNote(`${pc.red(failed)}; the others are stored. The same command tries again what is missing.`);
     return EXIT.failed;
   }
   return EXIT.done;

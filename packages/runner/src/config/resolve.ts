@@ -158,8 +158,10 @@ async function resolveOptions(
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const [issue] = describeIssues(parsed.error, schema, given);
+    const path = issue?.path ?? [];
     throw new MerclabError("config", `${choice.group} ${choice.name}: ${issue?.message ?? parsed.error.message}`, {
-      where: placeOf(issue?.path ?? [], setBy) ?? where,
+      where: placeOf(path, setBy) ?? where,
+      hint: await whereItBelongs(choice, path.map(String), valueAt(given, path), groups, registry),
     });
   }
   return { options: parsed.data as Record<string, unknown>, setBy: setBy.values() };
@@ -187,16 +189,56 @@ async function checkConditional(
   registry: PluginRegistry,
 ): Promise<void> {
   const other = await groups.choice(group, name, assignment.where);
-  const given: Record<string, AssignmentValue> = {};
-  setDeep(given, path, assignment.value);
-  const schema = optionsSchema(other, registry);
-  const parsed = schema.safeParse(given);
-  const issue = parsed.success
-    ? undefined
-    : describeIssues(parsed.error, schema, given).find((each) => each.path[0] === path[0]);
+  const issue = issueOf(other, path, assignment.value, registry);
   if (issue !== undefined) {
-    throw new MerclabError("config", `${group} ${name}: ${issue.message}`, { where: assignment.where });
+    throw new MerclabError("config", `${group} ${name}: ${issue}`, { where: assignment.where });
   }
+}
+
+/** What is wrong with one option of a choice, if anything is. */
+function issueOf(
+  choice: Choice,
+  path: readonly string[],
+  value: AssignmentValue,
+  registry: PluginRegistry,
+): string | undefined {
+  const given: Record<string, AssignmentValue> = {};
+  setDeep(given, path, value);
+  const schema = optionsSchema(choice, registry);
+  const parsed = schema.safeParse(given);
+  return parsed.success
+    ? undefined
+    : describeIssues(parsed.error, schema, given).find((each) => each.path[0] === path[0])?.message;
+}
+
+/** For an option that this choice refuses and others of its group take: how to set it for those alone. */
+async function whereItBelongs(
+  { group, name }: Choice,
+  path: readonly string[],
+  value: AssignmentValue | undefined,
+  groups: ConfigGroups,
+  registry: PluginRegistry,
+): Promise<string | undefined> {
+  if (path.length === 0 || value === undefined) {
+    return undefined;
+  }
+  for (const other of (await groups.names(group)).filter((each) => each !== name)) {
+    const choice = await groups.choice(group, other, undefined);
+    if (issueOf(choice, path, value, registry) === undefined) {
+      return `It is an option of ${other}: ${group}.${other}.${path.join(".")} sets it there only.`;
+    }
+  }
+  return undefined;
+}
+
+function valueAt(given: AssignmentValue, path: readonly PropertyKey[]): AssignmentValue | undefined {
+  return path.reduce<AssignmentValue | undefined>(
+    (value, part) =>
+      typeof value === "object" && value !== null
+        ? (value as Readonly<Record<PropertyKey, AssignmentValue>>)[part]
+        : undefined,
+    given,
+  );
 }
 
 export function optionsSchema(choice: Pick<Choice, "group" | "plugin">, registry: PluginRegistry): z.ZodType {
