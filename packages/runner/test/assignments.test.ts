@@ -34,8 +34,14 @@ describe("values", () => {
     expect(values("x=['a,]', b],c")).toEqual([["a,]", "b"], "c"]);
   });
 
+  test("an escaped quote ends no text", () => {
+    expect(values('x=["\\"]",""],a')).toEqual([['"]', ""], "a"]); // found by the law below
+    expect(values("x='it''s, b',c")).toEqual(["it's, b", "c"]);
+  });
+
   test("an apostrophe within a word quotes nothing", () => {
     expect(values("x=it's,b")).toEqual(["it's", "b"]);
+    expect(values("x=[it's],b")).toEqual([["it's"], "b"]);
   });
 
   test("every finite number comes back as it was written", () => {
@@ -55,6 +61,7 @@ describe("values", () => {
       fc.property(fc.array(leaf, { minLength: 1 }), (list) => {
         expect(values(`x=${JSON.stringify(list)}`)).toEqual([list]);
       }),
+      { numRuns: 1000 },
     );
   });
 });

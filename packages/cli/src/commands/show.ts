@@ -82,7 +82,7 @@ function describe({ folder, spec, status, result }: StoredTrial, curves: Curves)
     pc.bold("config"),
     stringify(spec.config).trimEnd(),
     `seed: ${spec.seed}`,
-    `parameters: ${spec.parameters.total.toLocaleString("en-US")}`,
+    `parameters: ${spec.parameters.trainable.toLocaleString("en-US")} trainable of ${spec.parameters.total.toLocaleString("en-US")}`,
     ...(curveRows.length === 0 ? [] : ["", pc.bold("curves"), columns(curveRows)]),
     ...(result === undefined ? [] : ["", ...scores(result)]),
   ].join("\n");

@@ -67,12 +67,20 @@ function splitTopLevel(text: string): string[] {
   const parts: string[] = [""];
   let depth = 0;
   let quote: string | undefined;
-  for (const character of text) {
+  let before = ","; // the last character that was no blank
+  for (let at = 0; at < text.length; at++) {
+    let character = text.charAt(at);
     if (quote !== undefined) {
-      quote = character === quote ? undefined : quote;
-    } else if (character === '"' || character === "'") {
-      // An apostrophe within a word quotes nothing.
-      quote = parts.at(-1)?.trim() === "" || depth > 0 ? character : undefined;
+      const next = text.charAt(at + 1);
+      const isEscape = quote === '"' ? character === "\\" : character === "'" && next === "'";
+      if (isEscape) {
+        character += next;
+        at += 1;
+      } else if (character === quote) {
+        quote = undefined;
+      }
+    } else if (`"'`.includes(character) && "[{,:".includes(before)) {
+      quote = character; // where a value begins; an apostrophe within a word quotes nothing
     } else if ("[{".includes(character)) {
       depth += 1;
     } else if ("]}".includes(character)) {
@@ -83,6 +91,7 @@ function splitTopLevel(text: string): string[] {
     } else {
       parts[parts.length - 1] += character;
     }
+    before = character.trim() === "" ? before : character;
   }
   return parts.map((part) => part.trim());
 }
