@@ -20,7 +20,7 @@ import {
 import { addN, mul, relu, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
-export const selfDistillationOptions = z.strictObject({
+const settings = z.strictObject({
   /** Temperature T of teacher and students in the divergence. */
   temperature: z.number().positive().default(1),
   /** γ1, weight of the fused cross-entropy. */
@@ -38,15 +38,25 @@ export const selfDistillationOptions = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0.5),
 });
 
+/** Without γ1 labels reach the fused classifier, which predicts, only through students that teach it back. */
+export const selfDistillationOptions = settings.refine(
+  ({ taskWeight, hardWeight, softWeight, detachTeacher }) =>
+    taskWeight > 0 || (hardWeight > 0 && softWeight > 0 && !detachTeacher),
+  {
+    path: ["taskWeight"],
+    error:
+      "with taskWeight 0 the fused classifier learns no labels, unless hardWeight and softWeight are positive and detachTeacher is false",
+  },
+);
+
 export type SelfDistillationOptions = z.output<typeof selfDistillationOptions>;
 
 export function createSelfDistillation(options: SelfDistillationOptions, site: ObjectiveSite): Objective {
   const { temperature, taskWeight, hardWeight, softWeight } = options;
   const classWeights = resolveClassWeights(options.classWeights, site.trainClassCounts);
-  const usesStudents = hardWeight > 0 || softWeight > 0;
-  const students = usesStudents ? site.modalities : [];
+  const students = hardWeight > 0 || softWeight > 0 ? site.modalities : [];
   return {
-    needs: new Set(["streams" as const]),
+    needs: new Set(students.length > 0 ? ["streams" as const] : []),
     parameters: students.flatMap((modality) => linearSpecs(studentName(modality), site.dim, outputDim(site.task))),
     loss: (parameters, logits, outputs, targets, context) => {
       const terms: Record<string, Tensor> = { task: crossEntropy(logits, targets, { classWeights }) };
