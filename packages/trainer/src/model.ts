@@ -96,13 +96,12 @@ function withFusionLosses(loss: Loss, extra: Loss["terms"] | undefined): Loss {
   if (extra === undefined) {
     return loss;
   }
+  const twice = Object.keys(extra).find((name) => name === "total" || Object.hasOwn(loss.terms, name));
+  if (twice !== undefined) {
+    throw new MerclabError("combination", `fusion and objective both have a loss named "${twice}"`);
+  }
   return {
     total: Object.values(extra).reduce((total, term) => add(total, term), loss.total),
     terms: { ...loss.terms, ...extra },
   };
-}
-
-/** Names in official weights that are no parameters: SDT's nine copies of the fixed position table. */
-export function isOfficialBuffer(name: string): boolean {
-  return name.endsWith(".pos_emb.pe");
 }
