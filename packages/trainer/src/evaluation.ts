@@ -1,12 +1,13 @@
 // Predictions of a model without dropout, in the order of the data set.
 import type { Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
-import { evaluationBatches, packBatch } from "@merclab/data";
-import { softmax, type Tensor } from "@tensorflow/tfjs-core";
+import { evaluationBatches, packBatch, restoreOrder, unpackRows } from "@merclab/data";
+import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
 /** Row-major `[utterances, classes]` probabilities of dialogues. */
 export type Predictor = (parameters: Parameters, dialogues: readonly Dialogue[]) => Promise<Float32Array>;
 
+/** @param batchSize dialogues at a time; changes no number beyond rounding */
 export function createPredictor(
   model: Model,
   engine: Engine,
@@ -14,32 +15,44 @@ export function createPredictor(
   batchSize: number,
 ): Predictor {
   const compiled = engine.compile(
-    (parameters: Parameters, inputs: Inputs): Tensor => softmax(model.logits(parameters, inputs, {})),
+    (parameters: Parameters, inputs: Inputs): Tensor2D => softmax(model.logits(parameters, inputs, {})),
   );
-  return async (parameters, dialogues) => {
-    const starts = [0];
-    for (const { utteranceIds } of dialogues) {
-      starts.push((starts.at(-1) ?? 0) + utteranceIds.length);
-    }
-    let all: Float32Array | undefined;
-    for (const { dialogues: batch, indices } of evaluationBatches(dialogues, batchSize)) {
-      const packed = packBatch(batch, modalities);
+  /** `[utterances, classes]` per dialogue. */
+  const predictBatch = async (parameters: Parameters, dialogues: readonly Dialogue[]): Promise<Float32Array[]> => {
+    const packed = packBatch(dialogues.map(withoutLabels), modalities);
+    try {
       const probabilities = compiled(parameters, packed.inputs);
-      const values = await probabilities.data();
-      const classes = probabilities.shape[1] ?? 0;
-      all ??= new Float32Array((starts.at(-1) ?? 0) * classes);
-      let row = 0;
-      for (const [i, dialogue] of batch.entries()) {
-        const length = dialogue.utteranceIds.length;
-        all.set(
-          values.subarray(row * classes, (row + length) * classes) as Float32Array,
-          (starts[indices[i] ?? 0] ?? 0) * classes,
-        );
-        row += length;
+      try {
+        const lengths = dialogues.map(({ speakers }) => speakers.length);
+        return unpackRows(await probabilities.data<"float32">(), probabilities.shape[1], lengths);
+      } finally {
+        probabilities.dispose();
       }
-      probabilities.dispose();
+    } finally {
       packed.dispose();
     }
-    return all ?? new Float32Array(0);
   };
+  return async (parameters, dialogues) => {
+    const batches = evaluationBatches(dialogues, batchSize);
+    const results: Float32Array[][] = [];
+    for (const batch of batches) {
+      results.push(await predictBatch(parameters, batch.dialogues));
+    }
+    return concatenate(restoreOrder(batches, results));
+  };
+}
+
+/** What a model sees of a dialogue. Labels are not even looked at: those of the test part are sealed. */
+function withoutLabels({ id, utteranceIds, features, present, speakers }: Dialogue): Dialogue {
+  return { id, utteranceIds, features, present, speakers };
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

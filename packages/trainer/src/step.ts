@@ -54,6 +54,6 @@ export function trainStep(
   const updated = optimizer.update(trainable, gradients, state.optimizer);
   return {
     state: { parameters: { ...state.parameters, ...updated.parameters }, optimizer: updated.state },
-    losses: { total: value, ...terms },
+    losses: { ...terms, total: value },
   };
 }

@@ -56,56 +56,86 @@ export interface Trial {
  * Trains; the engine must have been started.
  *
  * @param onEpoch called after each epoch
- * @throws MerclabError `diverged` when a loss is no longer finite
+ * @throws MerclabError `data` or `sealed` before training when there is nothing to learn from or to choose an epoch by;
+ *   `diverged` when a loss or a prediction is no longer finite
  */
 export async function trainTrial(trial: Trial, onEpoch: (report: EpochReport) => void): Promise<TrialOutcome> {
   const { model, optimizer, engine, dataset, options } = trial;
+  checkLabels(dataset);
   const key = keyFromSeed(trial.seed);
   const predict = createPredictor(model, engine, dataset.modalities, options.evaluationBatchSize);
+  const step = createStep(trial);
   const parameters = initialParameters(model.parameters, foldKey(key, "initial"));
   let state: TrainState = { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
-  const step = createStep(trial);
 
   const epochs: EpochReport[] = [];
   const testProbabilities: Float32Array[] = [];
   const started = performance.now();
-  for (let epoch = 1; epoch <= options.epochs; epoch++) {
-    const epochStarted = performance.now();
-    const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
-    const losses = new WeightedMeans();
-    for (const [i, dialogues] of batches.entries()) {
-      const result = step(state, dialogues, foldKey(key, "step", epoch, i));
-      state = result.state;
-      losses.add(result.losses, result.utterances);
-      if (!Number.isFinite(result.losses.total ?? Number.NaN)) {
-        throw new MerclabError("diverged", `the loss became ${result.losses.total} in epoch ${epoch}, step ${i + 1}`, {
-          hint: "Try a smaller optimizer.lr, or optimizer.maxGradientNorm=1.",
-        });
+  try {
+    for (let epoch = 1; epoch <= options.epochs; epoch++) {
+      const epochStarted = performance.now();
+      const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
+      const losses = new WeightedMeans();
+      for (const [i, dialogues] of batches.entries()) {
+        const result = step(state, dialogues, foldKey(key, "step", epoch, i));
+        state = result.state;
+        losses.add(result.losses, result.utterances);
+        if (!Number.isFinite(result.losses.total)) {
+          throw divergence(`the loss became ${result.losses.total} in epoch ${epoch}, step ${i + 1}`);
+        }
+        await yieldToEvents();
       }
-      await yieldToEvents();
+      const valid = await predict(state.parameters, dataset.splits.valid);
+      const test = await predict(state.parameters, dataset.splits.test);
+      if (![valid, test].every((probabilities) => probabilities.every(Number.isFinite))) {
+        throw divergence(`predictions are not finite after epoch ${epoch}`);
+      }
+      testProbabilities.push(test);
+      const seconds = (performance.now() - epochStarted) / 1000;
+      const scores = score(dataset, dataset.splits.valid, valid);
+      const report = { epoch, train: losses.means(), valid: scores, seconds };
+      epochs.push(report);
+      onEpoch(report);
     }
-    const valid = score(dataset, dataset.splits.valid, await predict(state.parameters, dataset.splits.valid));
-    testProbabilities.push(await predict(state.parameters, dataset.splits.test));
-    const seconds = (performance.now() - epochStarted) / 1000;
-    const report = { epoch, train: losses.means(), valid, seconds };
-    epochs.push(report);
-    onEpoch(report);
+  } finally {
+    dispose(stateTensors(state));
   }
   const seconds = (performance.now() - started) / 1000;
-  dispose(stateTensors(state));
   return { epochs, selectedEpoch: selectEpoch(epochs, options.selectBy), testProbabilities, seconds };
 }
 
 /** The epoch with the best validation value of a metric; the earliest on ties. */
 export function selectEpoch(epochs: readonly EpochReport[], metric: string): number {
   const sign = metricDescriptor(metric).higherIsBetter ? 1 : -1;
-  let best: EpochReport | undefined;
-  for (const report of epochs) {
-    if (best === undefined || sign * (report.valid[metric] ?? 0) > sign * (best.valid[metric] ?? 0)) {
-      best = report;
+  let best = { epoch: 0, value: Number.NEGATIVE_INFINITY };
+  for (const { epoch, valid } of epochs) {
+    const value = sign * (valid[metric] ?? Number.NaN);
+    if (Number.isNaN(value)) {
+      throw new RangeError(`selectEpoch: epoch ${epoch} has no ${metric} on the validation part`);
+    }
+    if (best.epoch === 0 || value > best.value) {
+      best = { epoch, value };
     }
   }
-  return best?.epoch ?? 0;
+  return best.epoch;
+}
+
+/** Training and validation need dialogues, and labels; test labels are left alone. */
+function checkLabels({ name, splits }: Dataset): void {
+  for (const split of ["train", "valid"] as const) {
+    if (splits[split].length === 0) {
+      throw new MerclabError("data", `data set "${name}" has no dialogues in its ${split} part`, {
+        hint: split === "valid" ? "The epoch is chosen on it; the test part is never used for that." : undefined,
+      });
+    }
+    splits[split].forEach(visibleLabels);
+  }
+}
+
+function divergence(message: string): MerclabError {
+  return new MerclabError("diverged", message, {
+    hint: "Try a smaller optimizer.lr, or optimizer.maxGradientNorm=1.",
+  });
 }
 
 interface StepReport {
@@ -121,21 +151,21 @@ function createStep({ model, optimizer, engine, dataset }: Trial) {
   );
   return (state: TrainState, dialogues: readonly Dialogue[], key: Key): StepReport => {
     const batch = packBatch(dialogues, dataset.modalities);
-    if (batch.targets === undefined) {
-      throw new MerclabError("sealed", "a training batch has no labels");
+    try {
+      if (batch.targets === undefined) {
+        throw new MerclabError("sealed", "a training batch has no labels");
+      }
+      const result = compiled(state, { inputs: batch.inputs, targets: batch.targets }, createRandomSource(key));
+      const losses = Object.fromEntries(
+        Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
+      );
+      dispose({ ...result.losses });
+      disposeReplaced(state, result.state);
+      const utterances = dialogues.reduce((sum, { speakers }) => sum + speakers.length, 0);
+      return { state: result.state, losses, utterances };
+    } finally {
+      batch.dispose();
     }
-    const result = compiled(state, { inputs: batch.inputs, targets: batch.targets }, createRandomSource(key));
-    const losses = Object.fromEntries(
-      Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
-    );
-    dispose({ ...result.losses });
-    disposeReplaced(state, result.state);
-    batch.dispose();
-    return {
-      state: result.state,
-      losses,
-      utterances: dialogues.reduce((sum, each) => sum + each.utteranceIds.length, 0),
-    };
   };
 }
 
