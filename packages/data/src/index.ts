@@ -5,6 +5,7 @@ export {
   type PackedBatch,
   packBatch,
   packHostBatch,
+  packRows,
   unpackRows,
 } from "./batches/pack.ts";
 export {

@@ -8,6 +8,7 @@ import {
   evaluationBatches,
   packBatch,
   packHostBatch,
+  packRows,
   restoreOrder,
   syntheticPlugin,
   unpackRows,
@@ -40,7 +41,9 @@ describe("packHostBatch", () => {
         const batch = packHostBatch(dialogues, modalities, { tokens: used + extra });
         expect(batch.tokens).toBe(used + extra);
         const rows = batch.features.text ?? new Float32Array();
-        expect(unpackRows(rows, 3, batch.lengths)).toEqual(dialogues.map(({ features }) => features.text));
+        const perDialogue = unpackRows(rows, 3, batch.lengths);
+        expect(perDialogue).toEqual(dialogues.map(({ features }) => features.text));
+        expect(packRows(perDialogue)).toEqual(rows.subarray(0, 3 * batch.lengths.reduce((a, b) => a + b, 0)));
         expect(rows.subarray(used * 3).every((value) => value === 0)).toBe(true);
         expect([...(batch.labels ?? [])].slice(0, used)).toEqual(
           dialogues.flatMap(({ labels }) => [...(labels ?? [])]),

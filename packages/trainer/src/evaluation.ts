@@ -1,6 +1,6 @@
 // Predictions of a model without dropout, in the order of the data set.
 import type { Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
-import { evaluationBatches, packBatch, restoreOrder, unpackRows } from "@merclab/data";
+import { evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
 import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
@@ -38,21 +38,11 @@ export function createPredictor(
     for (const batch of batches) {
       results.push(await predictBatch(parameters, batch.dialogues));
     }
-    return concatenate(restoreOrder(batches, results));
+    return packRows(restoreOrder(batches, results));
   };
 }
 
 /** What a model sees of a dialogue. Labels are not even looked at: those of the test part are sealed. */
 function withoutLabels({ id, utteranceIds, features, present, speakers }: Dialogue): Dialogue {
   return { id, utteranceIds, features, present, speakers };
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -93,6 +93,17 @@ export function unpackRows(rows: Float32Array, width: number, lengths: readonly 
   });
 }
 
+/** Arrays end to end: what undoes `unpackRows`. */
+export function packRows(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Copies one array per dialogue into `out`, end to end. */
 function endToEnd<T extends Float32Array | Int32Array>(
   out: T,

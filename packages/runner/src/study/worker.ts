@@ -4,7 +4,7 @@ import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
-import { encodeNpz } from "@merclab/data";
+import { encodeNpz, packRows } from "@merclab/data";
 import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
 import { modelParts } from "../config/plan.ts";
 import { readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
@@ -126,7 +126,7 @@ async function trainAndScore(
     encodeNpz({
       probabilities: {
         shape: [outcome.testProbabilities.length, ...shape],
-        data: concatenate(outcome.testProbabilities),
+        data: packRows(outcome.testProbabilities),
         dtype: "f2",
       },
     }),
@@ -152,14 +152,4 @@ async function trainAndScore(
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
