@@ -2,6 +2,7 @@
 import {
   addCoupledDecay,
   type Context,
+  classWeightsOption,
   clipByGlobalNorm,
   concatLast,
   contextWithin,
@@ -9,6 +10,7 @@ import {
   createEagerEngine,
   createRandomSource,
   createSgd,
+  crossEntropy,
   dropout,
   globalNorm,
   keyFromSeed,
@@ -281,5 +283,22 @@ describe("class weights", () => {
 
   it("are refused when their number is not the task's", () => {
     expect(() => resolveClassWeights([1, 2], [5, 5, 5])).toThrow(expect.objectContaining({ code: "config" }));
+  });
+
+  it("may be 0 for some classes, not for all", () => {
+    expect(classWeightsOption.safeParse([0, 1]).success).toBe(true);
+    expect(classWeightsOption.safeParse([0, 0]).success).toBe(false);
+  });
+
+  it("of 0 for every token of a batch give loss and gradient 0, not NaN", () => {
+    const logits = tensor2d([
+      [1, -1],
+      [0, 3],
+    ]);
+    const targets = { labels: tensor1d([0, 0], "int32"), mask: tensor1d([1, 1]) };
+    const loss = () => crossEntropy(logits, targets, { classWeights: [0, 1] });
+    const { value, gradients } = valueAndGradients(loss, { logits });
+    expect(valuesOf(value).map(Math.abs)).toEqual([0]);
+    expect(valuesOf(gradients.logits as Tensor).map(Math.abs)).toEqual([0, 0, 0, 0]);
   });
 });

@@ -16,7 +16,7 @@ import {
   tinyDataset,
 } from "./support.ts";
 
-const dataset = tinyDataset({ dialogues: { train: 4, valid: 1, test: 1 } });
+const dataset = tinyDataset({ dialogues: { train: 4, valid: 1, test: 1 }, modalities: ["text", "audio"] });
 const number = (x: Tensor | undefined): number => x?.dataSync()[0] ?? Number.NaN;
 const values = (state: TrainState): Record<string, number[]> =>
   Object.fromEntries(
@@ -69,11 +69,12 @@ describe.each(ENGINES)("a step on %s", (backend) => {
     ["SDT", SDT],
     ["LMAM", LMAM],
   ])("%s learns a handful of dialogues by heart", async (_name, choice) => {
-    await train(choice, 40, async (state, losses) => {
+    await train(choice, 60, async (state, losses) => {
       const totals = losses.map(({ total }) => total ?? Number.NaN);
       expect(totals.every(Number.isFinite)).toBe(true);
       expect(totals[5]).toBeLessThan(totals[0] ?? 0);
-      expect(totals.at(-1)).toBeLessThan(0.3 * (totals[0] ?? 0));
+      expect(totals.at(-1)).toBeLessThan(0.5 * (totals[0] ?? 0));
+      expect(losses.at(-1)?.task).toBeLessThan(0.2 * (losses[0]?.task ?? 0));
       const predict = createPredictor(modelOf(choice, dataset), engine, dataset.modalities, 2);
       const probabilities = await predict(state.parameters, dataset.splits.train);
       const labels = dataset.splits.train.flatMap((dialogue) => [...(dialogue.labels ?? [])]);
@@ -85,7 +86,7 @@ describe.each(ENGINES)("a step on %s", (backend) => {
   it("reports every term; the total is what they add up to", async () => {
     await train(SDT, 1, (_state, [losses = {}]) => {
       const { total, ...terms } = losses;
-      const modalities = ["text", "audio", "visual"];
+      const modalities = ["text", "audio"];
       const expected = [
         "task",
         ...modalities.map((name) => `hard.${name}`),

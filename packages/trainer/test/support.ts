@@ -159,7 +159,7 @@ export function trialOf(
     readonly seed?: number;
   } = {},
 ): Trial {
-  const dataset = choice.dataset ?? tinyDataset();
+  const dataset = choice.dataset ?? tinyDataset({ modalities: ["text", "audio"] });
   return {
     model: modelOf(choice, dataset),
     optimizer: optimizerOf("adam", { lr: 1e-2, ...choice.optimizer }),

@@ -3,7 +3,12 @@ import { z } from "zod";
 import { MerclabError } from "../errors.ts";
 
 /** `none`, `inverse-frequency` (of the training part), or one number per class. */
-export const classWeightsOption = z.union([z.enum(["none", "inverse-frequency"]), z.array(z.number().nonnegative())]);
+export const classWeightsOption = z.union([
+  z.enum(["none", "inverse-frequency"]),
+  z
+    .array(z.number().nonnegative())
+    .refine((weights) => weights.some((weight) => weight > 0), "at least one class needs a weight above 0"),
+]);
 
 export type ClassWeights = z.output<typeof classWeightsOption>;
 

@@ -25,6 +25,9 @@ export interface CrossEntropyOptions {
   readonly focalGamma?: number | undefined;
 }
 
+/** Divides by it where every token of a batch has a class of weight 0: the loss is 0 then, and not 0/0. */
+const SMALLEST_WEIGHT = 1e-30;
+
 /**
  * Weighted cross-entropy −Σ m·w[y]·log p[y] / Σ m·w[y], optionally focal (Lin et al. 2017, equation 4).
  *
@@ -38,7 +41,7 @@ export function crossEntropy(logits: Tensor2D, targets: Targets, options: CrossE
   const weights = tokenWeights(chosen, targets, options.classWeights);
   const gamma = options.focalGamma ?? 0;
   const focus = gamma === 0 ? logProbability : mul(logProbability, focalFactor(logProbability, gamma));
-  return div(neg(sum(mul(weights, focus))), sum(weights));
+  return div(neg(sum(mul(weights, focus))), maximum(sum(weights), SMALLEST_WEIGHT));
 }
 
 /** (1 − p)^γ. The bound, below float32's smallest 1 − p, keeps the gradient finite where p = 1 and γ < 1. */
