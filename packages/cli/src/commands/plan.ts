@@ -58,9 +58,11 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
     `${Math.round(memoryBytes / 1e6)} MB`,
   ]);
   const time =
-    expectedSeconds === null
-      ? "time unknown until one trial has run"
-      : `about ${prettyMs(1000 * Math.ceil(expectedSeconds))} to go`;
+    missing === 0
+      ? "nothing left to train"
+      : expectedSeconds === null
+        ? "time unknown until one trial has run"
+        : `about ${prettyMs(1000 * Math.ceil(expectedSeconds))} to go`;
   printText(
     [
       dataLine(plan),
