@@ -57,7 +57,7 @@ describe.skipIf(findMlflow() === undefined)("a study and a real MLflow server", 
   function run(kill?: () => void): Promise<{ code: number | null; stderr: string }> {
     const child = spawn(process.execPath, [EXP, ...STUDY], {
       cwd: folder,
-      env: { ...process.env, MLFLOW_TRACKING_URI: server.uri, MERCLAB_DATA: "" },
+      env: { ...process.env, MLFLOW_TRACKING_URI: server.uri, MERCLAB_DATA: "", NO_COLOR: "1" },
     });
     let stderr = "";
     let pending = kill;

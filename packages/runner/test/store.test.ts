@@ -180,7 +180,7 @@ describe("jobs", () => {
     const small = trials(1000, 1000, 1000, 1000, 1000);
     expect(defaultJobs(small, { cores: 3, freeBytes: 64 * GB })).toBe(3);
     expect(defaultJobs(small.slice(0, 2), { cores: 3, freeBytes: 64 * GB })).toBe(2);
-    expect(defaultJobs(small, { cores: 3, freeBytes: 1.1 * GB })).toBe(2);
+    expect(defaultJobs(small, { cores: 3, freeBytes: 1.6 * GB })).toBe(2);
     expect(defaultJobs(small, { cores: 3, freeBytes: 1 })).toBe(1);
     expect(defaultJobs([], { cores: 3, freeBytes: 64 * GB })).toBe(1);
     // 400 MB + 32 bytes for each of 50 million parameters: 2 GB of which 80 % of 5.1 GB holds two.
@@ -205,7 +205,7 @@ describe("jobs", () => {
         },
       ),
     );
-    expect(trialMemory({ parameters: { total: 1e6, trainable: 1 } })).toBe(432e6);
+    expect(trialMemory({ parameters: { total: 1e6, trainable: 1 } })).toBe(632e6);
   });
 });
 
