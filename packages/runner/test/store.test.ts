@@ -183,8 +183,8 @@ describe("jobs", () => {
     expect(defaultJobs(small, { cores: 3, freeBytes: 1.6 * GB })).toBe(2);
     expect(defaultJobs(small, { cores: 3, freeBytes: 1 })).toBe(1);
     expect(defaultJobs([], { cores: 3, freeBytes: 64 * GB })).toBe(1);
-    // 400 MB + 32 bytes for each of 50 million parameters: 2 GB of which 80 % of 5.1 GB holds two.
-    expect(defaultJobs(trials(1000, 50e6, 1000), { cores: 3, freeBytes: 5.1 * GB })).toBe(2);
+    // 600 MB + 32 bytes for each of 50 million parameters: 2.2 GB, of which 80 % of 5.6 GB holds two.
+    expect(defaultJobs(trials(1000, 50e6, 1000), { cores: 3, freeBytes: 5.6 * GB })).toBe(2);
   });
 
   test("grow neither with parameters nor by less memory", () => {
