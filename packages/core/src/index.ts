@@ -97,7 +97,7 @@ export { encodeSafetensors, parseSafetensors } from "./parameters/safetensors.ts
 export { plugins as corePlugins } from "./plugins/index.ts";
 export { drawBits, drawDropoutMask, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
-export { createRandomSource } from "./random/source.ts";
+export { createRandomSource, isRandomSource } from "./random/source.ts";
 export { threefry } from "./random/threefry.ts";
 export { type AttentionOptions, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
 export { valueAndGradients } from "./tensors/gradients.ts";

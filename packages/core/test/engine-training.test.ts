@@ -119,7 +119,7 @@ async function train(
   const losses: number[] = [];
   for (let i = 0; i < options.steps; i++) {
     const batch = batches[i % 2] as Batch;
-    const { loss, ...next } = step(training, batch, foldKey(keyFromSeed(options.seed), "step", i));
+    const { loss, ...next } = await step(training, batch, foldKey(keyFromSeed(options.seed), "step", i));
     losses.push(valuesOf(loss)[0] ?? Number.NaN);
     dispose([loss, ...Object.values(training.parameters), ...Object.values(training.state)]);
     training = next;
@@ -130,7 +130,7 @@ async function train(
   for (const { x, labels, layout } of batches) {
     dispose([x, labels, layout.toPadded, layout.toPacked, layout.mask, layout.tokenMask, layout.positions]);
   }
-  engine.dispose();
+  await engine.dispose();
   return { losses, trained };
 }
 

@@ -183,7 +183,7 @@ describe.each(ENGINES)("laws on %s", (backend) => {
     }
   });
 
-  it("is pure: inputs and parameters are kept, nothing is left over", () => {
+  it("is pure: inputs and parameters are kept, nothing is left over", async () => {
     const engine = createEagerEngine(backend);
     const batch = { ...batchOf([3, 2], NAMES), bucket: { tokens: 7, time: 4 } };
     for (const [name, options] of STRUCTURES) {
@@ -195,7 +195,7 @@ describe.each(ENGINES)("laws on %s", (backend) => {
       const step = engine.compile((seed: number) =>
         encoder.apply(values, inputs, { random: createRandomSource(keyFromSeed(seed)) }),
       );
-      const [first, second] = [step(1), step(1)];
+      const [first, second] = [await step(1), await step(1)];
       const numbers = (streams: typeof first) => Object.values(streams).map((stream) => [...stream.dataSync()]);
       expect(numbers(first)).toEqual(numbers(second));
       expect(memory().numTensors).toBe(held + 2 * NAMES.length);

@@ -264,7 +264,7 @@ describe.each(ENGINES)("laws on %s", (backend) => {
     }
   });
 
-  it("is pure: the same numbers twice, inputs kept, nothing left over", () => {
+  it("is pure: the same numbers twice, inputs kept, nothing left over", async () => {
     const batch = batchOf([3, 2], 1);
     const engine = createEagerEngine(backend);
     for (const options of structures()) {
@@ -277,7 +277,7 @@ describe.each(ENGINES)("laws on %s", (backend) => {
         const random = createRandomSource(keyFromSeed(key));
         return fusion.apply(values, inputs.features, inputs, { random }).fused;
       });
-      const [first, second] = [step(1), step(1)];
+      const [first, second] = [await step(1), await step(1)];
       expect([...first.dataSync()]).toEqual([...second.dataSync()]);
       expect(memory().numTensors).toBe(held + 2);
       dispose([first, second]);

@@ -163,7 +163,7 @@ describe.each(ENGINES)("the fusion on %s", (backend) => {
     });
   });
 
-  it("is pure: inputs and parameters are kept, nothing is left over", () => {
+  it("is pure: inputs and parameters are kept, nothing is left over", async () => {
     const engine = createEagerEngine(backend);
     for (const gate of GATES) {
       const streams = toStreams(streamsOf(3));
@@ -174,7 +174,7 @@ describe.each(ENGINES)("the fusion on %s", (backend) => {
         const { fused, shown } = fusionOf(gate, streamsOf(3)).apply(parameters, streams, inputs, {});
         return { fused, ...shown };
       });
-      const [first, second] = [apply(), apply()];
+      const [first, second] = [await apply(), await apply()];
       expect([...first.fused.dataSync()]).toEqual([...second.fused.dataSync()]);
       expect(memory().numTensors).toBe(held + 2 * Object.keys(first).length);
       expect(Object.values({ ...streams, ...parameters }).some((each) => each.isDisposed)).toBe(false);

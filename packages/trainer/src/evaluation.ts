@@ -21,7 +21,7 @@ export function createPredictor(
   const predictBatch = async (parameters: Parameters, dialogues: readonly Dialogue[]): Promise<Float32Array[]> => {
     const packed = packBatch(dialogues.map(withoutLabels), modalities);
     try {
-      const probabilities = compiled(parameters, packed.inputs);
+      const probabilities = await compiled(parameters, packed.inputs);
       try {
         const lengths = dialogues.map(({ speakers }) => speakers.length);
         return unpackRows(await probabilities.data<"float32">(), probabilities.shape[1], lengths);

@@ -77,7 +77,7 @@ export async function trainTrial(trial: Trial, onEpoch: (report: EpochReport) =>
       const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
       const losses = new WeightedMeans();
       for (const [i, dialogues] of batches.entries()) {
-        const result = step(state, dialogues, foldKey(key, "step", epoch, i));
+        const result = await step(state, dialogues, foldKey(key, "step", epoch, i));
         state = result.state;
         losses.add(result.losses, result.utterances);
         if (!Number.isFinite(result.losses.total)) {
@@ -149,13 +149,13 @@ function createStep({ model, optimizer, engine, dataset }: Trial) {
   const compiled = engine.compile((state: TrainState, batch: TrainingBatch, random: RandomSource) =>
     trainStep(model, optimizer, state, batch, random),
   );
-  return (state: TrainState, dialogues: readonly Dialogue[], key: Key): StepReport => {
+  return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
     const batch = packBatch(dialogues, dataset.modalities);
     try {
       if (batch.targets === undefined) {
         throw new MerclabError("sealed", "a training batch has no labels");
       }
-      const result = compiled(state, { inputs: batch.inputs, targets: batch.targets }, createRandomSource(key));
+      const result = await compiled(state, { inputs: batch.inputs, targets: batch.targets }, createRandomSource(key));
       const losses = Object.fromEntries(
         Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
       );

@@ -50,7 +50,7 @@ describe.each(ENGINES)("a step on %s", (backend) => {
       trainStep(model, optimizer, state, { inputs, targets }, createRandomSource(foldKey(keyFromSeed(3), seed))),
     );
     for (let i = 0; i < steps; i++) {
-      const result = step(states.at(-1) ?? first, i);
+      const result = await step(states.at(-1) ?? first, i);
       states.push(result.state);
       losses.push(Object.fromEntries(Object.entries(result.losses).map(([name, x]) => [name, number(x)])));
       dispose({ ...result.losses });

@@ -6,10 +6,11 @@ export interface Engine {
   /** Makes the engine the one that tensors live on. @throws MerclabError `engine` */
   start(): Promise<void>;
   /**
-   * Wraps a pure function whose arguments and result are trees of tensors (plain objects and arrays). Tensors that it
-   * makes and does not return are freed; arguments stay the caller's.
+   * Wraps a pure function whose arguments and result are trees of tensors (plain objects and arrays); an argument may
+   * also be a RandomSource, which a compiling engine asks for the same sites again on every call. Tensors that the
+   * function makes and does not return are freed; arguments stay the caller's, undisposed until the promise is settled.
    */
-  compile<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
+  compile<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => Promise<R>;
   /** Frees what the engine holds; tensors must have been disposed before. */
-  dispose(): void;
+  dispose(): Promise<void>;
 }

@@ -33,9 +33,9 @@ export function createEagerEngine(backend: EagerBackend): Engine {
     },
     compile:
       (fn) =>
-      (...args) =>
+      async (...args) =>
         // tidy's type of a tensor tree lacks readonly and interface types; at run time it walks any plain object.
         tidy(() => fn(...args) as TensorContainer) as ReturnType<typeof fn>,
-    dispose() {},
+    async dispose() {},
   };
 }

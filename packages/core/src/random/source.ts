@@ -15,3 +15,12 @@ export function createRandomSource(key: Key): RandomSource {
     within: (name) => createRandomSource(foldKey(key, name)),
   };
 }
+
+/** Tells a random source from the trees of tensors that a compiled function takes besides. */
+export function isRandomSource(value: unknown): value is RandomSource {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    ["dropoutMask", "normal", "within"].every((name) => name in value && typeof Reflect.get(value, name) === "function")
+  );
+}
