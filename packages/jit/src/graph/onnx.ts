@@ -1,0 +1,133 @@
+// A graph as an ONNX model: the part of onnx.proto that is used here, coded by protobufjs.
+import protobuf from "protobufjs";
+import { type GraphBuilder, ONNX_TYPES } from "./builder.ts";
+import { type AttributeValue, type Node, sizeOf, type Value } from "./value.ts";
+
+/** The operator set that the rules are written for, and the file format that goes with it. */
+export const ONNX_OPSET = 21;
+const IR_VERSION = 10;
+
+// From onnx.proto of ONNX 1.16, with its field numbers; fields that are never written are left out.
+const SCHEMA = `
+syntax = "proto2";
+message AttributeProto {
+  optional string name = 1;
+  optional float f = 2;
+  optional int64 i = 3;
+  optional bytes s = 4;
+  repeated int64 ints = 8;
+  optional int32 type = 20;
+}
+message NodeProto {
+  repeated string input = 1;
+  repeated string output = 2;
+  optional string name = 3;
+  optional string op_type = 4;
+  repeated AttributeProto attribute = 5;
+}
+message TensorProto {
+  repeated int64 dims = 1;
+  optional int32 data_type = 2;
+  optional string name = 8;
+  optional bytes raw_data = 9;
+}
+message Dimension { optional int64 dim_value = 1; }
+message TensorShapeProto { repeated Dimension dim = 1; }
+message TypeTensor { optional int32 elem_type = 1; optional TensorShapeProto shape = 2; }
+message TypeProto { optional TypeTensor tensor_type = 1; }
+message ValueInfoProto { optional string name = 1; optional TypeProto type = 2; }
+message GraphProto {
+  repeated NodeProto node = 1;
+  optional string name = 2;
+  repeated TensorProto initializer = 5;
+  repeated ValueInfoProto input = 11;
+  repeated ValueInfoProto output = 12;
+}
+message OperatorSetIdProto { optional string domain = 1; optional int64 version = 2; }
+message ModelProto {
+  optional int64 ir_version = 1;
+  optional string producer_name = 2;
+  optional GraphProto graph = 7;
+  repeated OperatorSetIdProto opset_import = 8;
+}
+`;
+
+const ModelProto = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType("ModelProto");
+
+/** What is compiled: only nodes that an output needs, in the order in which they were made. */
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly Value[];
+  readonly constants: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** Keeps what the outputs depend on. Inputs and constants among the outputs must have been taken out. */
+export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Graph {
+  const producers = new Map(builder.nodes.map((node) => [node.output, node]));
+  const used = new Set<Node>();
+  const leaves = new Set<Value>();
+  const open = [...outputs];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    const node = producers.get(value);
+    if (node === undefined) {
+      leaves.add(value);
+    } else if (!used.has(node)) {
+      used.add(node);
+      open.push(...node.inputs.filter((input) => input !== undefined));
+    }
+  }
+  return {
+    nodes: builder.nodes.filter((node) => used.has(node)),
+    inputs: [...leaves].filter(({ constant }) => constant === undefined),
+    constants: [...leaves].filter(({ constant }) => constant !== undefined),
+    outputs,
+  };
+}
+
+export function encodeModel(graph: Graph): Uint8Array {
+  const model = {
+    ir_version: IR_VERSION,
+    producer_name: "tfjs-jit",
+    opset_import: [{ domain: "", version: ONNX_OPSET }],
+    graph: {
+      name: "traced",
+      node: graph.nodes.map((node) => ({
+        input: node.inputs.map((input) => input?.name ?? ""),
+        output: [node.output.name],
+        name: node.output.name,
+        op_type: node.op,
+        attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
+      })),
+      initializer: graph.constants.map(initializer),
+      input: graph.inputs.map(valueInfo),
+      output: graph.outputs.map(valueInfo),
+    },
+  };
+  return ModelProto.encode(model).finish();
+}
+
+function attribute(name: string, value: AttributeValue): object {
+  if (typeof value === "number") {
+    return { name, type: 2, i: value };
+  }
+  if (typeof value === "string") {
+    return { name, type: 3, s: new TextEncoder().encode(value) };
+  }
+  return "float" in value ? { name, type: 1, f: value.float } : { name, type: 7, ints: value };
+}
+
+function initializer({ name, dtype, shape, constant }: Value): object {
+  const raw = constant === undefined ? new Uint8Array(0) : constant;
+  return {
+    name,
+    dims: shape,
+    data_type: ONNX_TYPES[dtype],
+    raw_data: new Uint8Array(raw.buffer, raw.byteOffset, sizeOf(shape) * raw.BYTES_PER_ELEMENT),
+  };
+}
+
+function valueInfo({ name, dtype, shape }: Value): object {
+  const dims = shape.map((dim) => ({ dim_value: dim }));
+  return { name, type: { tensor_type: { elem_type: ONNX_TYPES[dtype], shape: { dim: dims } } } };
+}

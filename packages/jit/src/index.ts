@@ -1,0 +1,7 @@
+export { JitError, type JitErrorCode } from "./errors.ts";
+export { ONNX_OPSET } from "./graph/onnx.ts";
+export { fromHost, type HostDtype, type HostElements, HostValue, hostValue } from "./host-value.ts";
+export { type JitOptions, type Jitted, jit } from "./jit.ts";
+export { RULES } from "./rules/index.ts";
+export { HOST_BACKEND, hostBackend } from "./session/host-backend.ts";
+export type { ProgramReport } from "./session/program.ts";

@@ -1,0 +1,160 @@
+// jit(fn): a function of tensors that is traced once per set of shapes and dtypes, and run by ONNX Runtime.
+
+import { JitError } from "./errors.ts";
+import { hostBackend } from "./session/host-backend.ts";
+import { Program, type ProgramReport } from "./session/program.ts";
+import { describeTensor } from "./trace/describe.ts";
+import { traceFunction } from "./trace/trace-function.ts";
+import { type FlatTree, flattenTree, treeKey } from "./tree.ts";
+
+export interface JitOptions {
+  /** Arguments whose tensors are disposed after the run, so that the next results take their memory. */
+  readonly donate?: readonly number[];
+  /** Threads of one operation; ONNX Runtime's choice (one per core) when absent. */
+  readonly threads?: number;
+  /** ONNX Runtime's own optimiser. */
+  readonly optimization?: "disabled" | "basic" | "extended" | "all";
+  /** Graphs kept at a time, one per set of shapes; the one that was not used for longest goes first. */
+  readonly maxGraphs?: number;
+}
+
+export interface Jitted<A extends readonly unknown[], R> {
+  /** Runs; arguments must stay undisposed until the promise is settled. */
+  (...args: A): Promise<R>;
+  /** One report per compiled graph that is kept. */
+  explain(): Promise<readonly ProgramReport[]>;
+  /** Frees the compiled graphs, after runs in progress; results stay. */
+  dispose(): Promise<void>;
+}
+
+/** Compiled functions that are alive; with the last one, arrays that wait for reuse are let go. */
+let alive = 0;
+
+/**
+ * Compiles a pure, synchronous function over trees (plain objects and arrays) of tensors. Numbers, strings and booleans
+ * in the arguments are constants of the graph, as are tensors that the function closes over, in the state they had when
+ * it was traced.
+ *
+ * @throws JitError from the call: what cannot be traced, compiled or run
+ */
+export function jit<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  { donate = [], threads, optimization = "all", maxGraphs = 32 }: JitOptions = {},
+): Jitted<A, R> {
+  checkOptions({ donate, maxGraphs, ...(threads === undefined ? {} : { threads }) });
+  const host = hostBackend();
+  const kept = new Map<string, Entry>();
+  const closing = new Set<Promise<void>>();
+  let disposed = false;
+  alive += 1;
+
+  const retire = (key: string, entry: Entry): void => {
+    kept.delete(key);
+    const closed = close(entry).finally(() => closing.delete(closed));
+    closing.add(closed);
+  };
+
+  /** Traces at once where the shapes are new; compiling goes on behind the promise. */
+  const entryFor = (flat: FlatTree): Entry => {
+    const key = treeKey(flat);
+    const known = kept.get(key);
+    if (known !== undefined) {
+      kept.delete(key); // back at the end: the least recently used is the first
+      kept.set(key, known);
+      return known;
+    }
+    const started = performance.now();
+    const traced = traceFunction(fn as (...args: never[]) => unknown, flat);
+    const signature = flat.tensors.map(describeTensor).join(" ");
+    const about = { signature, traceMs: performance.now() - started };
+    const entry: Entry = { program: Program.compile(traced, host, { threads, optimization }, about), runs: new Set() };
+    kept.set(key, entry);
+    entry.program.catch(() => kept.delete(key)); // the caller gets the error from its own run
+    for (const [oldKey, old] of kept) {
+      if (kept.size <= maxGraphs) {
+        break;
+      }
+      retire(oldKey, old);
+    }
+    return entry;
+  };
+
+  const call = async (...args: A): Promise<R> => {
+    if (disposed) {
+      throw new JitError("disposed", "the compiled function was disposed");
+    }
+    const flat = flattenTree(args, "the arguments");
+    const entry = entryFor(flat);
+    const run = entry.program.then((program) => program.run(flat.tensors, flat.hostValues));
+    entry.runs.add(run);
+    try {
+      const result = (await run) as R;
+      disposeDonated(args, donate, result);
+      return result;
+    } finally {
+      entry.runs.delete(run);
+    }
+  };
+
+  return Object.assign(call, {
+    explain: async () => {
+      const programs = await Promise.all([...kept.values()].map(({ program }) => program));
+      return programs.map((program) => program.report());
+    },
+    dispose: async () => {
+      if (disposed) {
+        return;
+      }
+      disposed = true;
+      for (const [key, entry] of kept) {
+        retire(key, entry);
+      }
+      await Promise.all(closing);
+      alive -= 1;
+      if (alive === 0) {
+        host.store.clear();
+      }
+    },
+  });
+}
+
+interface Entry {
+  readonly program: Promise<Program>;
+  /** Runs in progress, which a graph outlives. */
+  readonly runs: Set<Promise<unknown>>;
+}
+
+async function close({ program, runs }: Entry): Promise<void> {
+  await Promise.allSettled(runs);
+  const [compiled] = await Promise.allSettled([program]);
+  if (compiled.status === "fulfilled") {
+    await compiled.value.dispose();
+  }
+}
+
+/** Tensors of donated arguments, but for those that came out again. */
+function disposeDonated(args: readonly unknown[], donate: readonly number[], result: unknown): void {
+  if (donate.length === 0) {
+    return;
+  }
+  const kept = new Set(flattenTree(result, "the result").tensors);
+  for (const at of donate) {
+    for (const tensor of flattenTree(args[at], `argument ${at}`).tensors) {
+      if (!kept.has(tensor) && !tensor.isDisposed) {
+        tensor.dispose();
+      }
+    }
+  }
+}
+
+function checkOptions({ donate, threads, maxGraphs }: JitOptions): void {
+  if (donate?.some((at) => !Number.isInteger(at) || at < 0) === true) {
+    throw new RangeError(`jit: donate takes places of arguments, got ${donate.join(", ")}`);
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
+    throw new RangeError(`jit: expected a positive number of threads, got ${threads}`);
+  }
+  if (maxGraphs !== undefined && !(Number.isInteger(maxGraphs) && maxGraphs > 0)) {
+    throw new RangeError(`jit: expected a positive number of graphs, got ${maxGraphs}`);
+  }
+}

@@ -1,0 +1,140 @@
+// One run of a function on placeholders: what its kernels append, and which inputs its graph needs.
+import { engine, type Tensor, type TensorInfo, Variable } from "@tensorflow/tfjs-core";
+import { JitError } from "../errors.ts";
+import { GraphBuilder } from "../graph/builder.ts";
+import type { Elements, ElementType, Shape, Value } from "../graph/value.ts";
+import type { HostDtype, HostElements, HostValue } from "../host-value.ts";
+import { describeTensor } from "./describe.ts";
+import { userLine } from "./where.ts";
+
+/** An input of the graph that the host fills on every run. */
+export interface HostInput {
+  readonly value: Value;
+  /** Which host value it is made of. */
+  readonly source: number;
+  readonly make: (revealed: unknown) => HostElements;
+}
+
+interface Entry {
+  readonly value: Value;
+  references: number;
+}
+
+export class Trace {
+  readonly builder = new GraphBuilder();
+  readonly hostInputs: HostInput[] = [];
+  /** Bytes of tensors from outside that became constants of the graph. */
+  capturedBytes = 0;
+  private readonly entries = new Map<object, Entry>();
+  private readonly hostValues: readonly HostValue<unknown>[];
+
+  constructor(hostValues: readonly HostValue<unknown>[]) {
+    this.hostValues = hostValues;
+  }
+
+  /** Number of data ids that tensors hold. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** A tensor that stands for a value of the graph. */
+  tensorOf(value: Value): Tensor {
+    return engine().makeTensorFromTensorInfo(this.infoOf(value));
+  }
+
+  infoOf(value: Value): TensorInfo {
+    if (value.dtype === "int64") {
+      throw new Error("int64 values stay inside rules");
+    }
+    const dataId = {};
+    this.entries.set(dataId, { value, references: 1 });
+    return { dataId, shape: [...value.shape], dtype: value.dtype };
+  }
+
+  /** The value that a kernel's operand stands for; a tensor from outside becomes a constant. */
+  valueOf(tensor: TensorInfo): Value {
+    const entry = this.entries.get(tensor.dataId);
+    if (entry !== undefined) {
+      // A reshape by tfjs itself keeps the data and changes the shape of the handle.
+      return this.builder.reshape(entry.value, tensor.shape);
+    }
+    return this.capture(tensor);
+  }
+
+  private capture(tensor: TensorInfo): Value {
+    if (tensor instanceof Variable) {
+      throw new JitError(
+        "capture",
+        `the traced function uses the variable "${tensor.name}", whose value may change; pass it as an argument`,
+        { where: userLine() },
+      );
+    }
+    const dtype = elementType(tensor);
+    const read = engine().readSync(tensor.dataId) as Elements;
+    const constant = this.builder.constant(read.slice(), dtype, tensor.shape);
+    this.capturedBytes += read.byteLength;
+    return constant;
+  }
+
+  /** A constant that the function makes of numbers. */
+  write(values: unknown, shape: Shape, dtype: string): object {
+    const type = elementType({ shape: [...shape], dtype });
+    if (!ArrayBuffer.isView(values)) {
+      throw new JitError("unsupported-kernel", `a tensor of ${dtype} cannot be made in a traced function`, {
+        where: userLine(),
+      });
+    }
+    return this.infoOf(this.builder.constant(values as unknown as Elements, type, shape)).dataId;
+  }
+
+  hostInput(
+    source: HostValue<unknown>,
+    shape: Shape,
+    dtype: HostDtype,
+    make: (revealed: unknown) => HostElements,
+  ): Tensor {
+    const at = this.hostValues.indexOf(source);
+    if (at < 0) {
+      throw new JitError("capture", "fromHost: the host value is no argument of the traced function", {
+        where: userLine(),
+      });
+    }
+    const value = this.builder.input(dtype, shape);
+    this.hostInputs.push({ value, source: at, make });
+    return this.tensorOf(value);
+  }
+
+  references(dataId: object): number {
+    return this.entries.get(dataId)?.references ?? 0;
+  }
+
+  retain(dataId: object): void {
+    const entry = this.entries.get(dataId);
+    if (entry !== undefined) {
+      entry.references += 1;
+    }
+  }
+
+  /** @returns whether the data are gone */
+  release(dataId: object, force: boolean): boolean {
+    const entry = this.entries.get(dataId);
+    if (entry === undefined) {
+      return true;
+    }
+    entry.references -= 1;
+    if (!force && entry.references > 0) {
+      return false;
+    }
+    return this.entries.delete(dataId);
+  }
+}
+
+/** The dtypes that a graph can carry. @throws JitError for strings and complex numbers */
+export function elementType(tensor: { readonly shape: readonly number[]; readonly dtype: string }): ElementType {
+  if (tensor.dtype === "float32" || tensor.dtype === "int32" || tensor.dtype === "bool") {
+    return tensor.dtype;
+  }
+  throw new JitError("argument", `a compiled function has no tensors of ${describeTensor(tensor)}`, {
+    where: userLine(),
+  });
+}

@@ -1,0 +1,136 @@
+// A function compiled against the same function run eagerly on tfjs's cpu backend: values and gradients.
+import "@tensorflow/tfjs-backend-cpu";
+import "@tensorflow/tfjs-layers"; // registers the gradients of tfjs's ops
+import { add, dispose, engine, mul, setBackend, sum, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { expect } from "vitest";
+import { jit } from "../src/index.ts";
+
+export type Dtype = "float32" | "int32" | "bool";
+
+export interface Host {
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  readonly values: readonly number[];
+}
+
+export const toTensor = ({ shape, dtype, values }: Host): Tensor => tensor([...values], [...shape], dtype);
+
+/** Largest relative difference of a value or gradient, and the absolute one near 0. */
+const TOLERANCE = 2e-5;
+
+export function expectSame(actual: Tensor, expected: Tensor, what: string, tolerance = TOLERANCE): void {
+  expect([what, actual.dtype, actual.shape]).toEqual([what, expected.dtype, expected.shape]);
+  const [got, wanted] = [actual.dataSync(), expected.dataSync()];
+  wanted.forEach((value, i) => {
+    const found = got[i] as number;
+    const near = Object.is(found, value) || found === value || (Number.isNaN(found) && Number.isNaN(value));
+    const bound = tolerance * Math.max(1, Math.abs(value));
+    expect(near || Math.abs(found - value) <= bound, `${what}[${i}]: ${found}, expected ${value}`).toBe(true);
+  });
+}
+
+type Fn = (...inputs: Tensor[]) => Tensor | Tensor[];
+
+/** The outputs of `fn`, and, where asked for, the gradients of their weighted sum by each float operand. */
+function withGradients(fn: Fn, gradients: boolean) {
+  return (...inputs: Tensor[]): { outputs: Tensor[]; gradients: (Tensor | null)[] } => {
+    const outputs = [fn(...inputs)].flat();
+    if (!gradients) {
+      return { outputs, gradients: [] };
+    }
+    const floats = inputs.filter(({ dtype }) => dtype === "float32");
+    const loss = () =>
+      [fn(...inputs)]
+        .flat()
+        .map((output, i) => sum(mul(output, wave(output.shape, i))))
+        .reduce((a, b) => add(a, b));
+    const { grads } = engine().gradients(loss, floats, undefined, true);
+    return { outputs, gradients: grads.map((gradient) => (gradient as Tensor | null | undefined) ?? null) };
+  };
+}
+
+/** Weights that differ from element to element. */
+function wave(shape: readonly number[], seed: number): Tensor {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  return tensor(
+    Float32Array.from({ length: size }, (_, i) => Math.sin(1 + i + seed)),
+    [...shape],
+  );
+}
+
+/** Runs `fn` eagerly and compiled. @param gradients false for kernels that tfjs has no gradient of */
+export async function expectAgreement(
+  fn: Fn,
+  inputs: readonly Host[],
+  { gradients = true, tolerance = TOLERANCE }: { gradients?: boolean; tolerance?: number } = {},
+): Promise<void> {
+  await setBackend("cpu");
+  const tensors = inputs.map(toTensor);
+  const both = withGradients(fn, gradients);
+  const expected = both(...tensors);
+  const compiled = jit(both, { threads: 1, optimization: "basic" });
+  try {
+    const actual = await compiled(...tensors);
+    expected.outputs.forEach((output, i) => {
+      expectSame(actual.outputs[i] as Tensor, output, `output ${i}`, tolerance);
+    });
+    expected.gradients.forEach((gradient, i) => {
+      const found = actual.gradients[i] as Tensor | null;
+      expect(found === null).toBe(gradient === null);
+      if (gradient !== null && found !== null) {
+        expectSame(found, gradient, `gradient ${i}`, tolerance);
+      }
+    });
+    dispose([...actual.outputs, ...actual.gradients.filter((each) => each !== null)]);
+  } finally {
+    await compiled.dispose();
+    dispose([...tensors, ...expected.outputs, ...expected.gradients.filter((each) => each !== null)]);
+  }
+}
+
+/** Runs of each property; every run compiles a graph of its own. */
+export const RUNS = 5;
+
+export const property = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>): Promise<void> =>
+  fc.assert(fc.asyncProperty(arbitrary, check), { numRuns: RUNS });
+
+export const shapes = (minRank = 0, maxRank = 3): fc.Arbitrary<number[]> =>
+  fc.array(fc.integer({ min: 1, max: 4 }), { minLength: minRank, maxLength: maxRank });
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((size, dim) => size * dim, 1);
+
+/** Numbers on a grid away from the kinks at 0 and ±1, so that both sides of a comparison agree on them. */
+export function hosts(
+  shape: readonly number[],
+  { min = -3, max = 3, dtype = "float32" as Dtype } = {},
+): fc.Arbitrary<Host> {
+  const element =
+    dtype === "bool"
+      ? fc.integer({ min: 0, max: 1 })
+      : dtype === "int32"
+        ? fc.integer({ min, max })
+        : fc.integer({ min: 0, max: 996 }).map((step) => min + ((step + 0.37) / 997) * (max - min));
+  return fc
+    .array(element, { minLength: sizeOf(shape), maxLength: sizeOf(shape) })
+    .map((values) => ({ shape, dtype, values }));
+}
+
+/** Two shapes that broadcast against each other. */
+export const broadcastPairs: fc.Arbitrary<[number[], number[]]> = shapes(1, 3).chain((full) =>
+  fc
+    .tuple(
+      fc.integer({ min: 0, max: full.length }),
+      fc.array(fc.boolean(), { minLength: full.length, maxLength: full.length }),
+      fc.boolean(),
+    )
+    .map(([dropped, ones, swap]): [number[], number[]] => {
+      const other = full.map((dim, i) => (ones[i] === true ? 1 : dim)).slice(dropped);
+      return swap ? [other, full] : [full, other];
+    }),
+);
+
+/** An axis of a rank, from either end. */
+export const axes = (rank: number): fc.Arbitrary<number> => fc.integer({ min: -rank, max: rank - 1 });
+
+export { fc };
