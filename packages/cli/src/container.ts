@@ -10,6 +10,7 @@ import {
 } from "@merclab/core";
 import { plugins as dataPlugins } from "@merclab/data";
 import { plugins as encoderPlugins } from "@merclab/encoders";
+import { plugins as onnxPlugins } from "@merclab/engine-onnx";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
 import { Container } from "inversify";
@@ -19,7 +20,14 @@ const KIND_TOKENS = Object.fromEntries(PLUGIN_KINDS.map((kind) => [kind, Symbol.
 >;
 
 /** All plugins that come with merclab. */
-const SHIPPED: readonly Plugin[] = [...corePlugins, ...dataPlugins, ...encoderPlugins, ...sdtPlugins, ...lmamPlugins];
+const SHIPPED: readonly Plugin[] = [
+  ...corePlugins,
+  ...onnxPlugins,
+  ...dataPlugins,
+  ...encoderPlugins,
+  ...sdtPlugins,
+  ...lmamPlugins,
+];
 
 /** @throws Error when two plugins share kind and name */
 export function createRegistry(plugins: readonly Plugin[] = SHIPPED): PluginRegistry {

@@ -1,0 +1,51 @@
+// The engine `onnx`: a function is traced once per set of shapes and run by ONNX Runtime on the CPU. Tensors live on
+// jit's host backend; what is computed outside compiled functions runs there with tfjs's cpu kernels.
+import { type Engine, isRandomSource, MerclabError, type RandomSource } from "@merclab/core";
+import { enableProdMode, setBackend } from "@tensorflow/tfjs-core";
+import type * as Jit from "tfjs-jit";
+import { createTracedSource } from "./random.ts";
+
+export interface OnnxEngineOptions {
+  /** Threads of one operation; null = one per core. */
+  readonly threads: number | null;
+}
+
+export function createOnnxEngine({ threads }: OnnxEngineOptions): Engine {
+  let jit: typeof Jit | undefined;
+  const compiled: { dispose(): Promise<void> }[] = [];
+  return {
+    name: "onnx",
+    async start() {
+      enableProdMode();
+      try {
+        // Loaded here, so that a machine without ONNX Runtime's binary can use the other engines.
+        jit = await import("tfjs-jit");
+        jit.hostBackend();
+        await setBackend(jit.HOST_BACKEND);
+      } catch (cause) {
+        throw new MerclabError("engine", `engine onnx did not start: ${String(cause)}`, {
+          hint: 'Use --engine wasm, or run "exp doctor" to see which engines work here.',
+          cause,
+        });
+      }
+    },
+    compile: <A extends readonly unknown[], R>(fn: (...args: A) => R) => {
+      if (jit === undefined) {
+        throw new MerclabError("engine", "engine onnx: compile was called before start");
+      }
+      const { fromHost, HostValue, hostValue } = jit;
+      const traced = (...args: unknown[]): R =>
+        fn(
+          ...(args.map((arg) =>
+            arg instanceof HostValue ? createTracedSource(arg as Jit.HostValue<RandomSource>, fromHost) : arg,
+          ) as unknown as A),
+        );
+      const jitted = jit.jit(traced, threads === null ? {} : { threads });
+      compiled.push(jitted);
+      return (...args: A) => jitted(...args.map((arg) => (isRandomSource(arg) ? hostValue(arg) : arg)));
+    },
+    async dispose() {
+      await Promise.all(compiled.splice(0).map((each) => each.dispose()));
+    },
+  };
+}

@@ -1,0 +1,17 @@
+// The engine by name, with its options.
+import { definePlugin } from "@merclab/core";
+import { z } from "zod";
+import { createOnnxEngine } from "./engine.ts";
+
+export const onnxEngineOptions = z.strictObject({
+  /** Threads of one operation; null = one per core. */
+  threads: z.int().positive().nullable().default(null),
+});
+
+export const onnxPlugin = definePlugin({
+  kind: "engine",
+  name: "onnx",
+  summary: "whole steps compiled, run by ONNX Runtime on the CPU",
+  options: onnxEngineOptions,
+  create: createOnnxEngine,
+});
