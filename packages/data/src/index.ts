@@ -1,3 +1,4 @@
+export { bucketOf } from "./batches/bucket.ts";
 export { epochBatches, evaluationBatches, type IndexedBatch, restoreOrder } from "./batches/order.ts";
 export {
   type Bucket,

@@ -1,6 +1,6 @@
 // Predictions of a model without dropout, in the order of the data set.
 import type { Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
-import { evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
+import { bucketOf, evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
 import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
@@ -19,7 +19,7 @@ export function createPredictor(
   );
   /** `[utterances, classes]` per dialogue. */
   const predictBatch = async (parameters: Parameters, dialogues: readonly Dialogue[]): Promise<Float32Array[]> => {
-    const packed = packBatch(dialogues.map(withoutLabels), modalities);
+    const packed = packBatch(dialogues.map(withoutLabels), modalities, bucketOf(dialogues));
     try {
       const probabilities = await compiled(parameters, packed.inputs);
       try {

@@ -17,7 +17,7 @@ import {
   type RandomSource,
   visibleLabels,
 } from "@merclab/core";
-import { epochBatches, packBatch } from "@merclab/data";
+import { bucketOf, epochBatches, packBatch } from "@merclab/data";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
@@ -150,7 +150,7 @@ function createStep({ model, optimizer, engine, dataset }: Trial) {
     trainStep(model, optimizer, state, batch, random),
   );
   return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
-    const batch = packBatch(dialogues, dataset.modalities);
+    const batch = packBatch(dialogues, dataset.modalities, bucketOf(dialogues));
     try {
       if (batch.targets === undefined) {
         throw new MerclabError("sealed", "a training batch has no labels");

@@ -118,7 +118,7 @@ async function trainAndScore(
         valid: valid[options.selectBy] ?? Number.NaN,
       });
     },
-  );
+  ).finally(() => engine.dispose());
   const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
   shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
   await writeFile(
