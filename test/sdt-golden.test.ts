@@ -5,10 +5,15 @@ import {
   createEagerEngine,
   createRandomSource,
   globalNorm,
+  type Inputs,
   keyFromSeed,
+  type Parameters,
+  type RandomSource,
+  type Targets,
   valueAndGradients,
 } from "@merclab/core";
-import { trainableParameters, trainStep } from "@merclab/trainer";
+import { createOnnxEngine } from "@merclab/engine-onnx";
+import { type TrainingBatch, type TrainState, trainableParameters, trainStep } from "@merclab/trainer";
 import {
   add,
   argMax,
@@ -23,7 +28,7 @@ import {
   type Tensor,
   type Tensor2D,
 } from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   CASE_A,
   CASE_B,
@@ -167,10 +172,14 @@ const B: Expected = {
   adamLosses: [8.978215, 8.790702, 8.605859, 8.427173],
 };
 
-describe.each(["cpu", "wasm"] as const)("SDT on the %s engine", (backend) => {
-  beforeAll(async () => {
-    await createEagerEngine(backend).start();
-  });
+describe.each([
+  ["cpu", () => createEagerEngine("cpu")],
+  ["wasm", () => createEagerEngine("wasm")],
+  ["onnx", () => createOnnxEngine({ threads: 1 })],
+] as const)("SDT on the %s engine", (_engineName, createEngine) => {
+  const engine = createEngine();
+  beforeAll(() => engine.start());
+  afterAll(() => engine.dispose());
 
   it("fills tensors as the golden values do", () => {
     expectClose(
@@ -203,60 +212,75 @@ describe.each(["cpu", "wasm"] as const)("SDT on the %s engine", (backend) => {
       expect(setup().model.parameters).toHaveLength(172);
     });
 
-    it("reproduces streams, fused vector, logits and probabilities", () => {
+    it("reproduces streams, fused vector, logits and probabilities", async () => {
       const { encoder, fusion, parameters, inputs } = setup();
-      const streams = encoder.apply(parameters, inputs, {});
-      const { fused } = fusion.apply(parameters, streams, inputs, {});
+      const soften = (x: Tensor2D) => mul(x, 1 / golden.temperature) as Tensor2D;
+      const forward = engine.compile((p: Parameters, batch: Inputs) => {
+        const streams = encoder.apply(p, batch, {});
+        const { fused } = fusion.apply(p, streams, batch, {});
+        const classify = (x: Tensor2D, name: string) =>
+          add(matMul(x, p[`${name}.weight`] as Tensor2D, false, true), p[`${name}.bias`] as Tensor) as Tensor2D;
+        const logits = {
+          text: classify(relu(streams.text as Tensor2D), "t_output_layer.2"),
+          audio: classify(relu(streams.audio as Tensor2D), "a_output_layer.2"),
+          visual: classify(relu(streams.visual as Tensor2D), "v_output_layer.2"),
+          fused: classify(fused, "all_output_layer"),
+        };
+        return {
+          streams,
+          fused,
+          logits,
+          probabilities: softmax(logits.fused),
+          softTarget: softmax(soften(logits.fused)),
+          softStudentText: logSoftmax(soften(logits.text)),
+        };
+      });
+      const found = await forward(parameters, inputs);
       for (const [modality, expectedRow] of Object.entries(expected.streams)) {
-        expectClose(row(streams[modality] as Tensor2D, 0), expectedRow);
+        expectClose(row(found.streams[modality] as Tensor2D, 0), expectedRow);
       }
-      expectClose(row(fused, 0), expected.fused);
-
-      const classify = (x: Tensor2D, name: string) =>
-        add(
-          matMul(x, parameters[`${name}.weight`] as Tensor2D, false, true),
-          parameters[`${name}.bias`] as Tensor,
-        ) as Tensor2D;
-      const logits: Record<string, Tensor2D> = {
-        text: classify(relu(streams.text as Tensor2D), "t_output_layer.2"),
-        audio: classify(relu(streams.audio as Tensor2D), "a_output_layer.2"),
-        visual: classify(relu(streams.visual as Tensor2D), "v_output_layer.2"),
-        fused: classify(fused, "all_output_layer"),
-      };
+      expectClose(row(found.fused, 0), expected.fused);
       const second = (golden.lengths[0] ?? 0) + 1;
-      for (const [head, value] of Object.entries(logits)) {
+      for (const [head, value] of Object.entries(found.logits)) {
         expectClose(row(value, 0), expected.logits[head] ?? []);
         expectClose(row(value, second), expected.secondLogits[head] ?? []);
       }
-      const soften = (x: Tensor2D) => mul(x, 1 / golden.temperature) as Tensor2D;
-      expectClose(row(softmax(logits.fused as Tensor2D), 0), expected.probabilities);
-      expectClose(row(softmax(soften(logits.fused as Tensor2D)), 0), expected.softTarget);
-      expectClose(row(logSoftmax(soften(logits.text as Tensor2D)), 0), expected.softStudentText);
+      expectClose(row(found.probabilities, 0), expected.probabilities);
+      expectClose(row(found.softTarget, 0), expected.softTarget);
+      expectClose(row(found.softStudentText, 0), expected.softStudentText);
     });
 
-    it("reproduces the seven loss terms, their sum and the predictions", () => {
+    it("reproduces the seven loss terms, their sum and the predictions", async () => {
       const { model, parameters, inputs, targets } = setup();
-      const { total, terms } = model.loss(parameters, inputs, targets, {});
+      const evaluate = engine.compile((p: Parameters, batch: Inputs, wanted: Targets) => ({
+        ...model.loss(p, batch, wanted, {}),
+        predicted: argMax(model.logits(p, batch, {}), 1),
+      }));
+      const { total, terms, predicted } = await evaluate(parameters, inputs, targets);
       for (const [name, value] of Object.entries(expected.terms)) {
         expectClose(values(terms[name] as Tensor), [value]);
       }
       expect(Object.keys(terms).sort()).toEqual(Object.keys(expected.terms).sort());
       expectClose(values(total), [expected.total]);
-      expect(values(argMax(model.logits(parameters, inputs, {}), 1))).toEqual(expected.argMax);
+      expect(values(predicted)).toEqual(expected.argMax);
     });
 
     it.each([
       ["official", false],
       ["detached", true],
-    ] as const)("reproduces gradient norms, teacher %s", (_teacher, detached) => {
+    ] as const)("reproduces gradient norms, teacher %s", async (_teacher, detached) => {
       const { model, parameters, inputs, targets } = setup(detached);
       const trainable = trainableParameters(model, parameters);
-      const { gradients } = valueAndGradients(() => model.loss(parameters, inputs, targets, {}).total, trainable);
+      const differentiate = engine.compile((p: Parameters, batch: Inputs, wanted: Targets) => {
+        const { gradients } = valueAndGradients(() => model.loss({ ...parameters, ...p }, batch, wanted, {}).total, p);
+        return { gradients, norm: globalNorm(gradients) };
+      });
+      const { gradients, norm: wholeNorm } = await differentiate(trainable, inputs, targets);
       for (const [name, norms] of Object.entries(expected.tensorNorms)) {
         expectClose(values(norm(gradients[name] as Tensor)), [norms[detached ? 1 : 0]]);
       }
       if (!detached) {
-        expectClose(values(globalNorm(gradients)), [expected.gradientNorm]);
+        expectClose(values(wholeNorm), [expected.gradientNorm]);
       }
       const speakers = gradients["speaker_embeddings.weight"] as Tensor2D;
       expect(row(speakers, golden.numSpeakers)).toEqual(new Array(8).fill(0));
@@ -264,7 +288,7 @@ describe.each(["cpu", "wasm"] as const)("SDT on the %s engine", (backend) => {
       expect("t_t.transformer_inter.0.layer_norm.weight" in gradients).toBe(false);
     });
 
-    it("follows the official model over three Adam steps with coupled decay", () => {
+    it("follows the official model over three Adam steps with coupled decay", async () => {
       const { model, parameters, inputs, targets } = setup();
       const optimizer = createAdam({
         lr: 1e-3,
@@ -275,13 +299,20 @@ describe.each(["cpu", "wasm"] as const)("SDT on the %s engine", (backend) => {
         maxGradientNorm: null,
       });
       // Dropout is off in the golden run: evaluation takes no random source, so the step gets one that drops nothing.
-      const random = { ...createRandomSource(keyFromSeed(0)), dropoutMask: onesMask, within: () => random };
-      let state = { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
+      const random: RandomSource = {
+        ...createRandomSource(keyFromSeed(0)),
+        dropoutMask: onesMask,
+        within: () => random,
+      };
+      let state: TrainState = { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
+      const step = engine.compile((current: TrainState, batch: TrainingBatch, source: RandomSource) =>
+        trainStep(model, optimizer, current, batch, source),
+      );
       const losses: number[] = [];
-      for (let step = 0; step < 4; step++) {
-        const result = trainStep(model, optimizer, state as never, { inputs, targets }, random);
+      for (let i = 0; i < 4; i++) {
+        const result = await step(state, { inputs, targets }, random);
         losses.push(...values(result.losses.total as Tensor));
-        state = result.state as typeof state;
+        state = result.state;
       }
       expectClose(losses, expected.adamLosses);
       expect(values(state.parameters["t_t.transformer_inter.0.layer_norm.weight"] as Tensor)).toEqual(
