@@ -15,6 +15,7 @@ export function createOnnxEngine({ threads }: OnnxEngineOptions): Engine {
   const compiled: { dispose(): Promise<void> }[] = [];
   return {
     name: "onnx",
+    compilesShapes: true,
     async start() {
       enableProdMode();
       try {

@@ -19,7 +19,11 @@ export function createPredictor(
   );
   /** `[utterances, classes]` per dialogue. */
   const predictBatch = async (parameters: Parameters, dialogues: readonly Dialogue[]): Promise<Float32Array[]> => {
-    const packed = packBatch(dialogues.map(withoutLabels), modalities, bucketOf(dialogues));
+    const packed = packBatch(
+      dialogues.map(withoutLabels),
+      modalities,
+      engine.compilesShapes === true ? bucketOf(dialogues) : {},
+    );
     try {
       const probabilities = await compiled(parameters, packed.inputs);
       try {

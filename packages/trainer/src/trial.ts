@@ -150,7 +150,7 @@ function createStep({ model, optimizer, engine, dataset }: Trial) {
     trainStep(model, optimizer, state, batch, random),
   );
   return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
-    const batch = packBatch(dialogues, dataset.modalities, bucketOf(dialogues));
+    const batch = packBatch(dialogues, dataset.modalities, engine.compilesShapes === true ? bucketOf(dialogues) : {});
     try {
       if (batch.targets === undefined) {
         throw new MerclabError("sealed", "a training batch has no labels");

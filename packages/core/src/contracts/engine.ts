@@ -3,6 +3,8 @@
 
 export interface Engine {
   readonly name: string;
+  /** True where every new shape costs a compilation: batches are then rounded up to a few buckets. */
+  readonly compilesShapes?: boolean;
   /** Makes the engine the one that tensors live on. @throws MerclabError `engine` */
   start(): Promise<void>;
   /**

@@ -1,5 +1,5 @@
-// Sizes of batches rounded up, so that an engine that compiles per shape meets few of them. The same on every engine:
-// the places of random bits in a mask follow its padded shape.
+// Sizes of batches rounded up, so that an engine that compiles per shape meets few of them. The places of random bits in
+// a mask follow its padded shape, so engines with and without buckets drop other elements.
 import type { Dialogue } from "@merclab/core";
 
 /**
