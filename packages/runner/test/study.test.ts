@@ -57,7 +57,12 @@ async function bench(body = "", seeds = 4) {
 }
 
 test("every trial runs once, no more than `jobs` at a time, and a second call finds them all", async () => {
-  const { run, log, told, events, runsFolder } = await bench("await new Promise((r) => setTimeout(r, 50));");
+  // The first trial waits for a second one to begin, however slow the machine is; alone it would wait in vain.
+  const { run, log, told, events, runsFolder } = await bench(`
+    const until = Date.now() + 20_000;
+    while (readFileSync(folder + "/../../log", "utf8").split("begin").length < 3 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }`);
   expect(await run()).toEqual({ done: 4, failed: 0, cancelled: 0 });
   expect([...log()].sort()).toEqual([0, 1, 2, 3].flatMap((seed) => [`begin ${seed}`, `end ${seed}`]).sort());
   let running = 0;
