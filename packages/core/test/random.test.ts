@@ -2,7 +2,6 @@ import {
   createEagerEngine,
   createRandomSource,
   drawBits,
-  drawDropoutMask,
   drawNormal,
   drawPermutation,
   drawUniform,
@@ -175,76 +174,6 @@ describe("draws", () => {
     for (const count of counts.values()) {
       expect(Math.abs(count - draws / 6)).toBeLessThan(5 * Math.sqrt((draws * 5) / 36));
     }
-  });
-});
-
-describe("dropout masks", () => {
-  it.each([0.5, 0.25, 0.125, 0.75, 0.1, 0.3, 0.9, 1 / 3, 0.999])(
-    "of rate %d drop that share and have mean 1",
-    (rate) => {
-      const count = 40_000;
-      const mask = drawDropoutMask(keyFromSeed(6), count, rate);
-      const dropped = mean(mask.map((value) => (value === 0 ? 1 : 0)));
-      expect(Math.abs(dropped - rate)).toBeLessThan(5 * Math.sqrt((rate * (1 - rate)) / count) + 2 ** -17);
-      expect(Math.abs(mean(mask) - 1)).toBeLessThan(5 * Math.sqrt(rate / (1 - rate) / count));
-      const kept = new Set(mask.filter((value) => value !== 0));
-      expect(kept.size).toBe(1);
-      // 16 bits resolve the rate: the scale may differ from 1 / (1 − rate) by as much.
-      expect(([...kept][0] ?? 0) * (1 - rate)).toBeCloseTo(1, rate > 0.99 ? 1 : 3);
-    },
-  );
-
-  it("drop neighbours independently, however many share one word", () => {
-    for (const rate of [0.5, 0.25, 0.375, 0.3125, 0.1]) {
-      const count = 40_000;
-      const mask = drawDropoutMask(keyFromSeed(7), count, rate);
-      for (const lag of [1, 2, 4, 32]) {
-        let both = 0;
-        for (let i = lag; i < count; i++) {
-          both += mask[i] === 0 && mask[i - lag] === 0 ? 1 : 0;
-        }
-        const share = both / (count - lag);
-        expect(Math.abs(share - rate ** 2), `rate ${rate}, lag ${lag}`).toBeLessThan(
-          5 * (rate / Math.sqrt(count)) + 1e-4,
-        );
-      }
-    }
-  });
-
-  it("keep an element where its bits, from the lowest up, reach the resolved rate", () => {
-    const key = keyFromSeed(10);
-    for (const [rate, bits, dropped] of [
-      [0.5, 1, 1],
-      [0.75, 2, 3],
-      [0.375, 4, 6],
-      [0.1, 16, 6554],
-    ] as const) {
-      const word = drawBits(key, 1)[0] ?? 0;
-      const expected = Array.from({ length: 32 / bits }, (_, i) => {
-        const level = Math.floor(word / 2 ** (bits * i)) % 2 ** bits;
-        return level >= dropped ? Math.fround(2 ** bits / (2 ** bits - dropped)) : 0;
-      });
-      expect([...drawDropoutMask(key, 32 / bits, rate)]).toEqual(expected);
-    }
-  });
-
-  it("of rate 0 keep everything as it is", () => {
-    expect(new Set(drawDropoutMask(keyFromSeed(8), 100, 0))).toEqual(new Set([1]));
-  });
-
-  it("are as long as asked for any count and rate", () => {
-    fc.assert(
-      fc.property(seeds, fc.nat(100), fc.double({ min: 0, max: 0.99, noNaN: true }), (seed, count, rate) => {
-        const mask = drawDropoutMask(keyFromSeed(seed), count, rate);
-        expect(mask).toHaveLength(count);
-        expect(mask.every((value) => value === 0 || value >= 1)).toBe(true);
-        expect([...mask]).toEqual([...drawDropoutMask(keyFromSeed(seed), count, rate)]);
-      }),
-    );
-  });
-
-  it.each([-0.1, 1, 1.5, Number.NaN])("are refused for the rate %d", (rate) => {
-    expect(() => drawDropoutMask(keyFromSeed(0), 4, rate)).toThrow(/\[0, 1\)/);
   });
 });
 

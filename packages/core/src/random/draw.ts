@@ -1,4 +1,4 @@
-// Draws from a key: bits, uniforms, normals, permutations and dropout masks, as plain typed arrays.
+// Draws from a key: bits, uniforms, normals and permutations, as plain typed arrays.
 import type { Key } from "./key.ts";
 import { threefry } from "./threefry.ts";
 
@@ -42,36 +42,4 @@ export function drawPermutation(key: Key, count: number): Int32Array {
     order[j] = swap;
   }
   return order;
-}
-
-/**
- * An inverted dropout mask: 0 with probability `rate`, else 1 / (1 − rate).
- *
- * One word serves as many elements as the rate allows: 32 for rate 0.5, four for multiples of 1/256, else two, which
- * resolves the rate to 1/65536 (the scale follows the resolved rate, so the mean stays 1).
- */
-export function drawDropoutMask(key: Key, count: number, rate: number): Float32Array {
-  if (!(rate >= 0 && rate < 1)) {
-    throw new RangeError(`dropout: expected a rate in [0, 1), got ${rate}`);
-  }
-  const bitsPerElement = [1, 2, 4, 8].find((bits) => Number.isInteger(rate * 2 ** bits)) ?? 16;
-  const levels = 2 ** bitsPerElement;
-  const dropped = Math.min(Math.round(rate * levels), levels - 1);
-  const scale = levels / (levels - dropped);
-  const perWord = 32 / bitsPerElement;
-  const words = drawBits(key, Math.ceil(count / perWord));
-  const mask = new Float32Array(count);
-  const low = levels - 1;
-  let at = 0;
-  for (let w = 0; w < words.length; w++) {
-    let word = words[w] ?? 0;
-    const end = Math.min(at + perWord, count);
-    for (; at < end; at++) {
-      // The sign bit of `dropped − 1 − bits` is 1 where the element is kept: a branch on random bits would be
-      // mispredicted half of the time.
-      mask[at] = scale * ((dropped - 1 - (word & low)) >>> 31);
-      word >>>= bitsPerElement;
-    }
-  }
-  return mask;
 }
