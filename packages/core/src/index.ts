@@ -9,7 +9,7 @@ export {
   type Split,
   visibleLabels,
 } from "./contracts/dataset.ts";
-export type { Engine } from "./contracts/engine.ts";
+export type { CompiledFunction, CompileOptions, Engine, GraphReport } from "./contracts/engine.ts";
 export type {
   Context,
   Encoder,
@@ -25,7 +25,7 @@ export type {
   RandomSource,
   Streams,
 } from "./contracts/modules.ts";
-export type { Optimizer, OptimizerState } from "./contracts/optimizer.ts";
+export type { Optimizer, OptimizerSite, OptimizerState } from "./contracts/optimizer.ts";
 export {
   type DatasetSite,
   type DatasetSource,
@@ -69,7 +69,8 @@ export {
 } from "./metrics/regression.ts";
 export { shortModalityName } from "./modalities.ts";
 export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
-export { addCoupledDecay, clipByGlobalNorm, globalNorm } from "./optimizers/gradients.ts";
+export { clippingScale, globalNorm, scaledWithDecay } from "./optimizers/gradients.ts";
+export { learningRate, type Schedule } from "./optimizers/schedule.ts";
 export { createSgd, type SgdOptions } from "./optimizers/sgd.ts";
 export {
   embeddingWithPadding,
@@ -95,9 +96,10 @@ export {
 } from "./parameters/parameters.ts";
 export { encodeSafetensors, parseSafetensors } from "./parameters/safetensors.ts";
 export { plugins as corePlugins } from "./plugins/index.ts";
-export { drawBits, drawDropoutMask, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
+export { drawBits, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
+export { drawMasksInto, fillDropoutMask } from "./random/dropout.ts";
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
-export { createRandomSource, isRandomSource } from "./random/source.ts";
+export { createRandomSource, type Draw, fillRandom, isKeyedSource, type KeyedSource } from "./random/source.ts";
 export { threefry } from "./random/threefry.ts";
 export { type AttentionOptions, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
 export { valueAndGradients } from "./tensors/gradients.ts";

@@ -1,9 +1,8 @@
 // Laws of layers, attention and optimisers; their values are checked in torch.test.ts.
 import {
-  addCoupledDecay,
   type Context,
   classWeightsOption,
-  clipByGlobalNorm,
+  clippingScale,
   concatLast,
   contextWithin,
   createAdam,
@@ -19,6 +18,7 @@ import {
   multiHeadAttention,
   positionEncoding,
   resolveClassWeights,
+  scaledWithDecay,
   stopGradient,
   valueAndGradients,
 } from "@merclab/core";
@@ -211,22 +211,20 @@ describe("gradients before the optimiser", () => {
   });
 
   it("are scaled to the limit together, and left alone below it", () => {
-    const clipped = clipByGlobalNorm(gradients, 1);
-    expectClose(valuesOf(clipped.a as Tensor), [0.6, 0]);
-    expectClose(valuesOf(clipped.b as Tensor), [-0.8]);
-    const kept = clipByGlobalNorm(gradients, 5.5);
-    expect(valuesOf(kept.a as Tensor)).toEqual([3, 0]);
-    expect(valuesOf(kept.b as Tensor)).toEqual([-4]);
+    expectClose(valuesOf(clippingScale(gradients, 1) as Tensor), [0.2]);
+    expect(valuesOf(clippingScale(gradients, 5.5) as Tensor)).toEqual([1]);
+    expect(clippingScale(gradients, null)).toBeUndefined();
   });
 
   it("stay zero when all of them are zero", () => {
-    expect(valuesOf(clipByGlobalNorm({ a: tensor1d([0, 0]) }, 1).a as Tensor)).toEqual([0, 0]);
+    expect(valuesOf(clippingScale({ a: tensor1d([0, 0]) }, 1) as Tensor)).toEqual([1]);
   });
 
-  it("take coupled decay from their own parameter", () => {
-    const decayed = addCoupledDecay({ a: tensor1d([1, 1]) }, { a: tensor1d([2, 4]), b: scalar(9) }, 0.5);
-    expect(Object.keys(decayed)).toEqual(["a"]);
-    expect(valuesOf(decayed.a as Tensor)).toEqual([2, 3]);
+  it("take coupled decay from their own parameter, after the scale", () => {
+    const [gradient, weights] = [tensor1d([1, 1]), tensor1d([2, 4])];
+    expect(valuesOf(scaledWithDecay(gradient, undefined, weights, 0.5))).toEqual([2, 3]);
+    expect(valuesOf(scaledWithDecay(gradient, scalar(2), weights, 0.5))).toEqual([3, 4]);
+    expect(scaledWithDecay(gradient, undefined, weights, 0)).toBe(gradient);
   });
 });
 

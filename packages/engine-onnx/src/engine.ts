@@ -1,6 +1,6 @@
 // The engine `onnx`: a function is traced once per set of shapes and run by ONNX Runtime on the CPU. Tensors live on
 // jit's host backend; what is computed outside compiled functions runs there with tfjs's cpu kernels.
-import { type Engine, isRandomSource, MerclabError, type RandomSource } from "@merclab/core";
+import { type CompileOptions, type Engine, isKeyedSource, type Key, MerclabError } from "@merclab/core";
 import { enableProdMode, setBackend } from "@tensorflow/tfjs-core";
 import type * as Jit from "tfjs-jit";
 import { createTracedSource } from "./random.ts";
@@ -30,20 +30,22 @@ export function createOnnxEngine({ threads }: OnnxEngineOptions): Engine {
         });
       }
     },
-    compile: <A extends readonly unknown[], R>(fn: (...args: A) => R) => {
+    compile: <A extends readonly unknown[], R>(fn: (...args: A) => R, { donate = [] }: CompileOptions = {}) => {
       if (jit === undefined) {
         throw new MerclabError("engine", "engine onnx: compile was called before start");
       }
-      const { fromHost, HostValue, hostValue } = jit;
+      const loaded = jit;
+      const { HostValue, hostValue } = loaded;
       const traced = (...args: unknown[]): R =>
         fn(
           ...(args.map((arg) =>
-            arg instanceof HostValue ? createTracedSource(arg as Jit.HostValue<RandomSource>, fromHost) : arg,
+            arg instanceof HostValue ? createTracedSource(arg as Jit.HostValue<Key>, loaded) : arg,
           ) as unknown as A),
         );
-      const jitted = jit.jit(traced, threads === null ? {} : { threads });
+      const jitted = loaded.jit(traced, { donate, ...(threads === null ? {} : { threads }) });
       compiled.push(jitted);
-      return (...args: A) => jitted(...args.map((arg) => (isRandomSource(arg) ? hostValue(arg) : arg)));
+      const call = (...args: A) => jitted(...args.map((arg) => (isKeyedSource(arg) ? hostValue(arg.key) : arg)));
+      return Object.assign(call, { explain: jitted.explain });
     },
     async dispose() {
       await Promise.all(compiled.splice(0).map((each) => each.dispose()));

@@ -1,28 +1,33 @@
-// Random tensors of a compiled step: each site becomes an input of the graph, filled on every run by asking the random
-// source of that run for the same site. So the bits are those of an eager run, whatever the source is.
-import type { RandomSource } from "@merclab/core";
-import type { Tensor } from "@tensorflow/tfjs-core";
-import type { HostElements, HostValue } from "tfjs-jit";
+// Random tensors of a compiled step: each site becomes an input of the graph, and every run writes the numbers that an
+// eager run would draw under the same key straight into its memory.
+import { type Draw, drawMasksInto, fillRandom, foldKey, type Key, type RandomSource } from "@merclab/core";
+import type * as Jit from "tfjs-jit";
 
-/** @param fromHost of the package that compiles: makes the graph's input */
+/** @param key of the step, a host value */
 export function createTracedSource(
-  source: HostValue<RandomSource>,
-  fromHost: typeof import("tfjs-jit").fromHost,
+  key: Jit.HostValue<Key>,
+  jit: typeof Jit,
   path: readonly string[] = [],
 ): RandomSource {
-  const draw = (shape: readonly number[], make: (source: RandomSource) => Tensor): Tensor =>
-    fromHost(source, shape, "float32", (given) =>
-      elementsOf(make(path.reduce((within, name) => within.within(name), given))),
-    );
+  const drawn = (site: string, draw: Draw, shape: readonly number[]) =>
+    jit.fromHost(key, shape, "float32", (given, out) => {
+      reachMemoryOf(out, jit);
+      fillRandom(foldKey(given, ...path), site, draw, shape, out as Float32Array);
+    });
   return {
-    dropoutMask: (site, shape, rate) => draw(shape, (given) => given.dropoutMask(site, shape, rate)),
-    normal: (site, shape) => draw(shape, (given) => given.normal(site, shape)),
-    within: (name) => createTracedSource(source, fromHost, [...path, name]),
+    dropoutMask: (site, shape, rate) => drawn(site, { kind: "dropout-mask", rate }, shape),
+    normal: (site, shape) => drawn(site, { kind: "normal" }, shape),
+    within: (name) => createTracedSource(key, jit, [...path, name]),
   };
 }
 
-function elementsOf(tensor: Tensor): HostElements {
-  const elements = tensor.dataSync() as HostElements;
-  tensor.dispose();
-  return elements;
+const reached = new WeakSet<object>();
+
+/** Masks are written into jit's memory without a copy. */
+function reachMemoryOf(out: Jit.HostElements, jit: typeof Jit): void {
+  const memory = jit.hostBackend().store.memoryOf(out);
+  if (memory !== undefined && !reached.has(memory)) {
+    reached.add(memory);
+    drawMasksInto(memory);
+  }
 }

@@ -2,7 +2,7 @@
 // by functions that run again on every call. Random keys, for one: each mask of a step becomes an input of the graph,
 // and its bits are drawn outside.
 import { type Tensor, tensor } from "@tensorflow/tfjs-core";
-import type { Shape } from "./graph/value.ts";
+import { makeElements, type Shape, sizeOf } from "./graph/value.ts";
 import { currentTrace } from "./trace/current.ts";
 
 export class HostValue<T> {
@@ -30,17 +30,19 @@ export type HostElements = Float32Array | Int32Array | Uint8Array;
 /**
  * A tensor that is computed from a host value: at once outside a trace, on every run inside.
  *
- * @param make must depend on its argument only; gives as many elements as the shape has, in the dtype's typed array
+ * @param fill must depend on the value only; writes every element, in the dtype's typed array
  */
 export function fromHost<T>(
   value: HostValue<T>,
   shape: Shape,
   dtype: HostDtype,
-  make: (value: T) => HostElements,
+  fill: (value: T, out: HostElements) => void,
 ): Tensor {
   const trace = currentTrace();
   if (trace === undefined) {
-    return tensor(make(HostValue.reveal(value)), [...shape], dtype);
+    const out = makeElements(dtype, new Array(sizeOf(shape)).fill(0)) as HostElements;
+    fill(HostValue.reveal(value), out);
+    return tensor(out, [...shape], dtype);
   }
-  return trace.hostInput(value as HostValue<unknown>, shape, dtype, (revealed) => make(revealed as T));
+  return trace.hostInput(value as HostValue<unknown>, shape, dtype, (revealed, out) => fill(revealed as T, out));
 }

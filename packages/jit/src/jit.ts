@@ -1,19 +1,26 @@
 // jit(fn): a function of tensors that is traced once per set of shapes and dtypes, and run by ONNX Runtime.
 
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { JitError } from "./errors.ts";
+import { encodeModel } from "./graph/onnx.ts";
+import type { HostBackend } from "./session/host-backend.ts";
 import { hostBackend } from "./session/host-backend.ts";
-import { Program, type ProgramReport } from "./session/program.ts";
+import { Program } from "./session/program.ts";
+import { type CompileReport, type ProgramReport, reportOf } from "./session/report.ts";
+import { type SessionOptions, sessionFor } from "./session/sessions.ts";
 import { describeTensor } from "./trace/describe.ts";
-import { traceFunction } from "./trace/trace-function.ts";
+import { type Traced, traceFunction } from "./trace/trace-function.ts";
 import { type FlatTree, flattenTree, treeKey } from "./tree.ts";
 
 export interface JitOptions {
-  /** Arguments whose tensors are disposed after the run, so that the next results take their memory. */
+  /** Arguments whose tensors are disposed after the run; results may take their memory. */
   readonly donate?: readonly number[];
   /** Threads of one operation; ONNX Runtime's choice (one per core) when absent. */
   readonly threads?: number;
   /** ONNX Runtime's own optimiser. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
+  /** Folder in which optimised graphs are kept for later processes; any number of them may share it. */
+  readonly cacheFolder?: string;
   /** Graphs kept at a time, one per set of shapes; the one that was not used for longest goes first. */
   readonly maxGraphs?: number;
 }
@@ -39,7 +46,7 @@ let alive = 0;
  */
 export function jit<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
-  { donate = [], threads, optimization = "all", maxGraphs = 32 }: JitOptions = {},
+  { donate = [], threads, optimization = "all", maxGraphs = 32, cacheFolder }: JitOptions = {},
 ): Jitted<A, R> {
   checkOptions({ donate, maxGraphs, ...(threads === undefined ? {} : { threads }) });
   const host = hostBackend();
@@ -67,9 +74,10 @@ export function jit<A extends readonly unknown[], R>(
     const traced = traceFunction(fn as (...args: never[]) => unknown, flat);
     const signature = flat.tensors.map(describeTensor).join(" ");
     const about = { signature, traceMs: performance.now() - started };
-    const entry: Entry = { program: Program.compile(traced, host, { threads, optimization }, about), runs: new Set() };
+    const options = { threads, optimization, cacheFolder };
+    const entry: Entry = { compiled: compile(traced, host, options, about), runs: new Set() };
     kept.set(key, entry);
-    entry.program.catch(() => kept.delete(key)); // the caller gets the error from its own run
+    entry.compiled.catch(() => kept.delete(key)); // the caller gets the error from its own run
     for (const [oldKey, old] of kept) {
       if (kept.size <= maxGraphs) {
         break;
@@ -85,11 +93,13 @@ export function jit<A extends readonly unknown[], R>(
     }
     const flat = flattenTree(args, "the arguments");
     const entry = entryFor(flat);
-    const run = entry.program.then((program) => program.run(flat.tensors, flat.hostValues));
+    const donated = new Set(donate.flatMap((at) => flattenTree(args[at], `argument ${at}`).tensors));
+    const { tensors, hostValues } = flat;
+    const run = entry.compiled.then(({ program }) => program.run({ tensors, hostValues, donated }));
     entry.runs.add(run);
     try {
       const result = (await run) as R;
-      disposeDonated(args, donate, result);
+      disposeDonated(donated, result);
       return result;
     } finally {
       entry.runs.delete(run);
@@ -98,8 +108,8 @@ export function jit<A extends readonly unknown[], R>(
 
   return Object.assign(call, {
     explain: async () => {
-      const programs = await Promise.all([...kept.values()].map(({ program }) => program));
-      return programs.map((program) => program.report());
+      const compiled = await Promise.all([...kept.values()].map((entry) => entry.compiled));
+      return compiled.map(({ program, report }) => reportOf(program, report));
     },
     dispose: async () => {
       if (disposed) {
@@ -118,31 +128,51 @@ export function jit<A extends readonly unknown[], R>(
   });
 }
 
+interface Compiled {
+  readonly program: Program;
+  readonly report: CompileReport;
+  release(): Promise<void>;
+}
+
 interface Entry {
-  readonly program: Promise<Program>;
+  readonly compiled: Promise<Compiled>;
   /** Runs in progress, which a graph outlives. */
   readonly runs: Set<Promise<unknown>>;
 }
 
-async function close({ program, runs }: Entry): Promise<void> {
+async function compile(
+  traced: Traced,
+  host: HostBackend,
+  options: SessionOptions,
+  about: Pick<CompileReport, "signature" | "traceMs">,
+): Promise<Compiled> {
+  if (traced.graph.outputs.length === 0) {
+    const report = { ...about, compileMs: 0, compiledBy: "nothing" as const };
+    return { program: new Program(traced, undefined, host), report, release: async () => {} };
+  }
+  const started = performance.now();
+  const { session, compiledBy, release } = await sessionFor(encodeModel(traced.graph), options);
+  const report = { ...about, compileMs: performance.now() - started, compiledBy };
+  return { program: new Program(traced, session, host), report, release };
+}
+
+async function close({ compiled, runs }: Entry): Promise<void> {
   await Promise.allSettled(runs);
-  const [compiled] = await Promise.allSettled([program]);
-  if (compiled.status === "fulfilled") {
-    await compiled.value.dispose();
+  const [settled] = await Promise.allSettled([compiled]);
+  if (settled.status === "fulfilled") {
+    await settled.value.release();
   }
 }
 
 /** Tensors of donated arguments, but for those that came out again. */
-function disposeDonated(args: readonly unknown[], donate: readonly number[], result: unknown): void {
-  if (donate.length === 0) {
+function disposeDonated(donated: ReadonlySet<Tensor>, result: unknown): void {
+  if (donated.size === 0) {
     return;
   }
   const kept = new Set(flattenTree(result, "the result").tensors);
-  for (const at of donate) {
-    for (const tensor of flattenTree(args[at], `argument ${at}`).tensors) {
-      if (!kept.has(tensor) && !tensor.isDisposed) {
-        tensor.dispose();
-      }
+  for (const tensor of donated) {
+    if (!kept.has(tensor) && !tensor.isDisposed) {
+      tensor.dispose();
     }
   }
 }

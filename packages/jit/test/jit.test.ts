@@ -113,7 +113,7 @@ describe("host values", () => {
   const noisy = (x: tf.Tensor, seed: HostValue<number>) =>
     tf.add(
       x,
-      fromHost(seed, x.shape, "float32", (value) => new Float32Array([value, value + 1])),
+      fromHost(seed, x.shape, "float32", (value, out) => out.set([value, value + 1])),
     );
 
   it("are asked again on every run, with one graph", async () => {
@@ -123,11 +123,6 @@ describe("host values", () => {
     expect(numbers(await fn(x, hostValue(7)))).toEqual([7, 8]);
     expect(await fn.explain()).toHaveLength(1);
     expect(numbers(noisy(x, hostValue(9)))).toEqual([9, 10]); // the same function, eagerly
-  });
-
-  it("refuse arrays of the wrong length or type", async () => {
-    const wrong = compiled((seed: HostValue<number>) => fromHost(seed, [3], "float32", () => new Float32Array(2)));
-    await expect(wrong(hostValue(1))).rejects.toThrow(/expected a Float32Array of 3.*of 2/);
   });
 });
 
@@ -208,6 +203,7 @@ describe("memory", () => {
 
   it("is flat over 1,000 donated steps, and given back after dispose", async () => {
     const before = tf.memory().numTensors;
+    const usedBefore = hostBackend().store.usedBytes; // by results of other tests
     const fn = jit(step, { donate: [0], threads: 1 });
     const x = tf.tensor2d(
       Float32Array.from({ length: 32 * 128 }, (_, i) => Math.sin(i * i)),
@@ -216,7 +212,7 @@ describe("memory", () => {
     let state = { w: tf.zeros([128, 128]) as tf.Tensor, m: tf.zeros([128, 128]) as tf.Tensor };
     const losses: number[] = [];
     const tensors = new Set<number>();
-    const waiting = new Set<number>();
+    const used = new Set<number>();
     const resident: number[] = [];
     for (let i = 0; i < 1000; i++) {
       const result = await fn(state, x);
@@ -225,7 +221,7 @@ describe("memory", () => {
       state = result.state;
       if (i >= 2) {
         tensors.add(tf.memory().numTensors);
-        waiting.add(hostBackend().store.freeBytes);
+        used.add(hostBackend().store.usedBytes - usedBefore);
       }
       if (i % 100 === 99) {
         resident.push(process.memoryUsage().rss);
@@ -233,13 +229,13 @@ describe("memory", () => {
     }
     expect(losses.at(-1)).toBeLessThan(0.5 * (losses[0] ?? 0));
     expect(tensors.size).toBe(1);
-    expect(waiting).toEqual(new Set([2 * 128 * 128 * 4 + 4])); // the other set of the state, and a loss
+    expect(used).toEqual(new Set([2 * 128 * 128 * 4])); // the state
     // 800 steps that kept the state's 128 KiB would add 100 MiB.
     expect((resident.at(-1) ?? 0) - (resident[1] ?? 0)).toBeLessThan(40 * 2 ** 20);
     tf.dispose([state.w, state.m, x]);
     await fn.dispose();
     expect(tf.memory().numTensors).toBe(before);
-    expect(hostBackend().store.freeBytes).toBe(0);
+    expect(hostBackend().store.usedBytes).toBe(usedBefore);
   });
 
   it("of a clone, a view or a read stays as it is when a donated state's memory is used again", async () => {

@@ -146,8 +146,10 @@ interface StepReport {
 
 /** A training step on dialogues; frees the batch and the state that it replaces. */
 function createStep({ model, optimizer, engine, dataset }: Trial) {
-  const compiled = engine.compile((state: TrainState, batch: TrainingBatch, random: RandomSource) =>
-    trainStep(model, optimizer, state, batch, random),
+  const compiled = engine.compile(
+    (state: TrainState, batch: TrainingBatch, random: RandomSource) =>
+      trainStep(model, optimizer, state, batch, random),
+    { donate: [0] },
   );
   return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
     const batch = packBatch(dialogues, dataset.modalities, engine.compilesShapes === true ? bucketOf(dialogues) : {});
@@ -160,19 +162,12 @@ function createStep({ model, optimizer, engine, dataset }: Trial) {
         Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
       );
       dispose({ ...result.losses });
-      disposeReplaced(state, result.state);
       const utterances = dialogues.reduce((sum, { speakers }) => sum + speakers.length, 0);
       return { state: result.state, losses, utterances };
     } finally {
       batch.dispose();
     }
   };
-}
-
-/** Tensors of the old state that the new one does not hold. */
-function disposeReplaced(old: TrainState, next: TrainState): void {
-  const kept = new Set(stateTensors(next));
-  dispose(stateTensors(old).filter((tensor) => !kept.has(tensor)));
 }
 
 function stateTensors(state: TrainState): Tensor[] {

@@ -77,7 +77,7 @@ export function modelOf(choice: Choice, site: ModelSite): Model {
 
 export function optimizerOf(name: string, options: Options): Optimizer {
   const chosen = plugin("optimizer", name);
-  return chosen.create(chosen.options.parse(options), undefined);
+  return chosen.create(chosen.options.parse(options), { epochs: 1, stepsPerEpoch: 1 });
 }
 
 const WIDTHS = { text: 5, audio: 4, visual: 3 };

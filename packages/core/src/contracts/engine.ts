@@ -1,6 +1,32 @@
 // What runs model code. An engine takes a pure function over trees of tensors and gives one that may be traced,
 // compiled and reuse memory; eager engines just run it.
 
+export interface CompileOptions {
+  /** Places of arguments whose tensors are used up: they are disposed, and results may take their memory. */
+  readonly donate?: readonly number[];
+}
+
+/** What an engine knows of one graph that it compiled. */
+export interface GraphReport {
+  /** Nodes of the graph as it was traced. */
+  readonly nodes: number;
+  /** Floating-point operations of the matrix products in one run. */
+  readonly productFlops: number;
+  readonly traceMs: number;
+  readonly compileMs: number;
+  /** `memory` and `disk`: an equal graph had been compiled before. */
+  readonly compiledBy: string;
+  readonly runs: number;
+  /** Mean milliseconds of a run, by what was done. */
+  readonly runMs: Readonly<Record<string, number>>;
+}
+
+export interface CompiledFunction<A extends readonly unknown[], R> {
+  (...args: A): Promise<R>;
+  /** Absent on engines that run every op at once. */
+  explain?(): Promise<readonly GraphReport[]>;
+}
+
 export interface Engine {
   readonly name: string;
   /** True where every new shape costs a compilation: batches are then rounded up to a few buckets. */
@@ -9,10 +35,12 @@ export interface Engine {
   start(): Promise<void>;
   /**
    * Wraps a pure function whose arguments and result are trees of tensors (plain objects and arrays); an argument may
-   * also be a RandomSource, which a compiling engine asks for the same sites again on every call. Tensors that the
-   * function makes and does not return are freed; arguments stay the caller's, undisposed until the promise is settled.
+   * also be a random source with a key, from which a compiling engine draws the same sites on every call. Tensors that
+   * the function makes and does not return are freed. Arguments must stay undisposed until the promise is settled; then
+   * they are the caller's, but for donated ones, which live on only where the result holds them. When the promise is
+   * rejected before anything ran (a function that cannot be compiled), donated arguments stay as they are.
    */
-  compile<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => Promise<R>;
+  compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options?: CompileOptions): CompiledFunction<A, R>;
   /** Frees what the engine holds; tensors must have been disposed before. */
   dispose(): Promise<void>;
 }

@@ -5,6 +5,12 @@ import type { Parameters } from "../parameters/parameters.ts";
 /** Moments and counters by name. */
 export type OptimizerState = Readonly<Record<string, Tensor>>;
 
+/** What an optimiser's factory is told about the training. */
+export interface OptimizerSite {
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+}
+
 export interface Optimizer {
   /** State for the trainable parameters given. */
   init(parameters: Parameters): OptimizerState;

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { LoadedDataset } from "./dataset.ts";
 import type { Engine } from "./engine.ts";
 import type { Encoder, EncoderSite, Fusion, FusionSite, Objective, ObjectiveSite } from "./modules.ts";
-import type { Optimizer } from "./optimizer.ts";
+import type { Optimizer, OptimizerSite } from "./optimizer.ts";
 
 /** What a dataset's factory is told. */
 export interface DatasetSite {
@@ -28,7 +28,7 @@ export interface PluginKinds {
   encoder: { site: EncoderSite; product: Encoder };
   fusion: { site: FusionSite; product: Fusion };
   objective: { site: ObjectiveSite; product: Objective };
-  optimizer: { site: undefined; product: Optimizer };
+  optimizer: { site: OptimizerSite; product: Optimizer };
   engine: { site: undefined; product: Engine };
 }
 

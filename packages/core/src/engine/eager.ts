@@ -1,5 +1,13 @@
 // Eager engines: every op runs at once on a tfjs backend. The reference for correctness, and what runs everywhere.
-import { enableProdMode, ready, setBackend, type TensorContainer, tidy } from "@tensorflow/tfjs-core";
+import {
+  dispose,
+  enableProdMode,
+  ready,
+  setBackend,
+  type TensorContainer,
+  tensor_util,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 // The Node bundle of tfjs-layers registers the gradient of every op; tfjs-core's own module for that cannot be
 // resolved by Node (extensionless imports).
@@ -32,10 +40,15 @@ export function createEagerEngine(backend: EagerBackend): Engine {
       }
     },
     compile:
-      (fn) =>
-      async (...args) =>
+      (fn, { donate = [] } = {}) =>
+      async (...args) => {
         // tidy's type of a tensor tree lacks readonly and interface types; at run time it walks any plain object.
-        tidy(() => fn(...args) as TensorContainer) as ReturnType<typeof fn>,
+        const result = tidy(() => fn(...args) as TensorContainer);
+        const kept = new Set(tensor_util.getTensorsInContainer(result));
+        const donated = tensor_util.getTensorsInContainer(donate.map((at) => args[at]) as TensorContainer);
+        dispose(donated.filter((tensor) => !kept.has(tensor)));
+        return result as ReturnType<typeof fn>;
+      },
     async dispose() {},
   };
 }

@@ -1,5 +1,20 @@
-// What every optimiser does to gradients first.
-import { add, addN, div, maximum, mul, sqrt, square, sum, type Tensor } from "@tensorflow/tfjs-core";
+// What every optimiser does to gradients first, and how an update is done in one pass where a backend can.
+import {
+  add,
+  addN,
+  div,
+  engine,
+  getBackend,
+  getKernel,
+  maximum,
+  mul,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  sqrt,
+  square,
+  sum,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
 import type { Parameters } from "../parameters/parameters.ts";
 
 /** L2 norm over all gradients together. */
@@ -7,19 +22,30 @@ export function globalNorm(gradients: Parameters): Tensor {
   return sqrt(addN(Object.values(gradients).map((gradient) => sum(square(gradient)))));
 }
 
-/** Scales gradients so that their global norm is at most `maxNorm` (Pascanu et al. 2013). */
-export function clipByGlobalNorm(gradients: Parameters, maxNorm: number): Parameters {
-  const scale = div(maxNorm, maximum(globalNorm(gradients), maxNorm));
-  return mapTensors(gradients, (gradient) => mul(gradient, scale));
+/**
+ * What gradients are multiplied by so that their global norm is at most `maxNorm` (Pascanu et al. 2013); undefined
+ * where there is no limit.
+ */
+export function clippingScale(gradients: Parameters, maxNorm: number | null): Tensor | undefined {
+  return maxNorm === null ? undefined : div(maxNorm, maximum(globalNorm(gradients), maxNorm));
 }
 
-/** L2 decay coupled into the gradient, g + λ·w: what PyTorch's Adam and SGD call `weight_decay`. */
-export function addCoupledDecay(gradients: Parameters, parameters: Parameters, decay: number): Parameters {
-  return decay === 0
-    ? gradients
-    : mapTensors(gradients, (gradient, name) => add(gradient, mul(parameters[name] as Tensor, decay)));
+/** The gradient, scaled where there is a scale, plus λ·w: what PyTorch's Adam and SGD call `weight_decay`. */
+export function scaledWithDecay(gradient: Tensor, scale: Tensor | undefined, weights: Tensor, decay: number): Tensor {
+  const scaled = scale === undefined ? gradient : mul(gradient, scale);
+  return decay === 0 ? scaled : add(scaled, mul(weights, decay));
 }
 
-function mapTensors(tensors: Parameters, change: (tensor: Tensor, name: string) => Tensor): Parameters {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor, name)]));
+/**
+ * The results of a kernel that does a whole update in one pass, which compiling backends have under names such as
+ * `AdamStep`; undefined on a backend without it, where the update is made of tfjs's ops.
+ */
+export function fusedUpdate(
+  kernelName: string,
+  operands: NamedTensorMap,
+  attributes: NamedAttrMap,
+): Tensor[] | undefined {
+  return getKernel(kernelName, getBackend()) === undefined
+    ? undefined
+    : (engine().runKernel(kernelName, operands, attributes) as unknown as Tensor[]);
 }

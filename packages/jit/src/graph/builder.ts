@@ -27,6 +27,11 @@ export class GraphBuilder {
     return { name: this.nextName("i"), dtype, shape: [...shape] };
   }
 
+  /** A value that a kernel on the host makes of the graph's outputs. */
+  hostResult(dtype: ElementType, shape: Shape): Value {
+    return { name: this.nextName("h"), dtype, shape: [...shape], afterGraph: true };
+  }
+
   /** A value that is stored in the graph. The array is kept, not copied. */
   constant(elements: Elements, dtype: ElementType, shape: Shape): Value {
     const key =
@@ -71,6 +76,9 @@ export class GraphBuilder {
     attributes: Attributes = {},
     known: Pick<Value, "uniform" | "expanded"> = {},
   ): Value {
+    if (inputs.some((input) => input?.afterGraph === true)) {
+      throw new RangeError("an operand is the result of a kernel that runs after the graph; it can only be returned");
+    }
     const names = inputs.map((input) => input?.name ?? "").join(",");
     const key = `${op}(${names})${JSON.stringify(attributes)}:${output.dtype}`;
     const same = this.made.get(key);

@@ -12,6 +12,8 @@ export interface Value {
   readonly constant?: Elements;
   /** The value of every element, where all are known to be equal. */
   readonly uniform?: number;
+  /** Made on the host after the graph ran, so no node can read it. */
+  readonly afterGraph?: true;
   /** The smaller value that this one repeats by broadcasting. */
   readonly expanded?: Value;
 }

@@ -1,6 +1,6 @@
 // Where results live: a tfjs backend whose data are plain arrays that ONNX Runtime wrote into. Ops outside compiled
 // functions work on them with tfjs's cpu kernels. An array that was made here goes back to a store when its last tensor
-// is disposed and takes the next result of its size, so a training step allocates nothing once it runs.
+// is disposed, and its memory takes later results, so a training step allocates nothing once it runs.
 //
 // Invariant: an array of the store is seen by one data id at most. Kernels of tfjs may put a view of an operand's array
 // into a result, and readers may keep what they read; so both get copies.
@@ -34,6 +34,16 @@ export class HostBackend extends MathBackendCPU {
   /** The array itself, not a copy; undefined where the data are elsewhere. */
   peek(dataId: object): HostElements | undefined {
     return this.data.has(dataId) ? (this.data.get(dataId).values as HostElements | undefined) : undefined;
+  }
+
+  /** Takes an array of the store out of a tensor that is about to be disposed; undefined where others hold it too. */
+  steal(dataId: object): HostElements | undefined {
+    const values = this.peek(dataId);
+    if (values === undefined || !this.store.owns(values) || this.refCount(dataId) > 1) {
+      return undefined;
+    }
+    this.data.get(dataId).values = undefined as never;
+    return values;
   }
 
   override write(values: BackendValues, shape: number[], dtype: DataType): object {

@@ -1,191 +1,189 @@
-// A traced function compiled by ONNX Runtime: feeds arguments, host inputs and preallocated outputs, wraps results.
+// A traced function compiled by ONNX Runtime: fills host inputs, feeds arguments and preallocated outputs, runs the
+// kernels that come after the graph, wraps results.
 import type { Tensor } from "@tensorflow/tfjs-core";
 import * as ort from "onnxruntime-node";
 import { JitError } from "../errors.ts";
-import { encodeModel } from "../graph/onnx.ts";
-import { type Node, type Shape, sizeOf, type Value } from "../graph/value.ts";
+import { sizeOf, type Value } from "../graph/value.ts";
+import type { HostCall } from "../host-kernels/host-kernel.ts";
 import { type HostElements, HostValue } from "../host-value.ts";
+import type { HostInput } from "../trace/trace.ts";
 import type { Result, Traced } from "../trace/trace-function.ts";
 import { buildTree } from "../tree.ts";
 import type { HostBackend } from "./host-backend.ts";
 
-export interface ProgramOptions {
-  /** Threads of one operation. */
-  readonly threads: number | undefined;
-  readonly optimization: "disabled" | "basic" | "extended" | "all";
+/** What a run is given. */
+export interface RunArguments {
+  /** Tensors of the arguments, as they were flattened for the trace. */
+  readonly tensors: readonly Tensor[];
+  readonly hostValues: readonly HostValue<unknown>[];
+  /** Those of the tensors whose memory may be taken. */
+  readonly donated: ReadonlySet<Tensor>;
 }
 
-/** What is known of one compiled graph. */
-export interface ProgramReport {
-  /** Shapes and dtypes of the tensors of the arguments, in order. */
-  readonly signature: string;
-  /** ONNX nodes before ONNX Runtime's own optimiser. */
-  readonly nodes: number;
-  /** Nodes by ONNX op. */
-  readonly ops: Readonly<Record<string, number>>;
-  /** Floating-point operations of the matrix products in one run. */
-  readonly productFlops: number;
-  readonly argumentBytes: number;
-  /** Filled by the host on every run, e.g. dropout masks. */
-  readonly hostInputBytes: number;
-  readonly constantBytes: number;
-  /** Of the constants, those that the function closed over; they were copied when it was traced. */
-  readonly capturedBytes: number;
-  readonly outputBytes: number;
-  readonly traceMs: number;
-  readonly compileMs: number;
-  readonly runs: number;
+/** Milliseconds that runs took, by what was done. */
+export interface RunTimes {
+  hostInputs: number;
+  graph: number;
+  hostKernels: number;
 }
 
 export class Program {
-  private readonly traced: Traced;
+  readonly traced: Traced;
+  readonly times: RunTimes = { hostInputs: 0, graph: 0, hostKernels: 0 };
+  runs = 0;
   /** Absent where nothing is left to compute: every result is an argument or a constant. */
   private readonly session: ort.InferenceSession | undefined;
   private readonly host: HostBackend;
-  private readonly times: { readonly traceMs: number; readonly compileMs: number };
-  private readonly signature: string;
-  private runs = 0;
+  /** Where a value is among the tensors of the arguments. */
+  private readonly argumentOf: ReadonlyMap<Value, number>;
+  private readonly hostInputs: readonly HostInput[];
+  /** Values that a result or a later host kernel needs, per host kernel: they must not be written over. */
+  private readonly neededAfter: readonly ReadonlySet<Value>[];
 
-  private constructor(
-    traced: Traced,
-    session: ort.InferenceSession | undefined,
-    host: HostBackend,
-    about: { readonly signature: string; readonly traceMs: number; readonly compileMs: number },
-  ) {
+  constructor(traced: Traced, session: ort.InferenceSession | undefined, host: HostBackend) {
     this.traced = traced;
     this.session = session;
     this.host = host;
-    this.times = about;
-    this.signature = about.signature;
-  }
-
-  static async compile(
-    traced: Traced,
-    host: HostBackend,
-    options: ProgramOptions,
-    about: { readonly signature: string; readonly traceMs: number },
-  ): Promise<Program> {
-    if (traced.graph.outputs.length === 0) {
-      return new Program(traced, undefined, host, { ...about, compileMs: 0 });
-    }
-    const started = performance.now();
-    try {
-      const session = await ort.InferenceSession.create(encodeModel(traced.graph), {
-        executionProviders: ["cpu"],
-        graphOptimizationLevel: options.optimization,
-        ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-        logSeverityLevel: 3,
-      });
-      return new Program(traced, session, host, { ...about, compileMs: performance.now() - started });
-    } catch (cause) {
-      throw new JitError("compile", `ONNX Runtime refused the graph: ${messageOf(cause)}`, { cause });
-    }
-  }
-
-  /** @param args the tensors of the arguments, as they were flattened for the trace */
-  async run(args: readonly Tensor[], hostValues: readonly HostValue<unknown>[]): Promise<unknown> {
-    const { graph, parameters, hostInputs, results, structure } = this.traced;
-    const used = new Set(graph.inputs);
-    const feeds: Record<string, ort.Tensor> = {};
-    parameters.forEach((value, i) => {
-      if (used.has(value)) {
-        feeds[value.name] = toOrt(value, this.elementsOf(args[i] as Tensor));
-      }
-    });
-    const drawn = hostInputs.map(({ value, source, make }, i) => {
-      if (!used.has(value) && !results.some((result) => result.kind === "host-input" && result.at === i)) {
-        return undefined;
-      }
-      const elements = make(HostValue.reveal(hostValues[source] as HostValue<unknown>));
-      checkElements(elements, value);
-      if (used.has(value)) {
-        feeds[value.name] = toOrt(value, elements);
-      }
-      return elements;
-    });
-    const outputs = graph.outputs.map(({ dtype, shape }) => this.host.store.take(dtype, shape));
-    if (this.session !== undefined) {
-      await this.fetch(this.session, feeds, outputs);
-    }
-    this.runs += 1;
-    const taken = new Set<number>();
-    const wrap = (result: Result): Tensor => {
-      if (result.kind === "argument") {
-        const argument = args[result.at] as Tensor;
-        return result.same ? argument : argument.clone();
-      }
-      if (result.kind === "host-input") {
-        return this.copied(drawn[result.at] as HostElements, hostInputs[result.at]?.value as Value);
-      }
-      if (result.kind === "constant") {
-        return this.copied(result.value.constant as HostElements, result.value);
-      }
-      const value = graph.outputs[result.at] as Value;
-      const elements = outputs[result.at] as HostElements;
-      if (taken.has(result.at)) {
-        return this.copied(elements, value); // two results of one value get an array each
-      }
-      taken.add(result.at);
-      return this.host.adopt(elements, value.shape, value.dtype);
-    };
-    return buildTree(structure, results.map(wrap));
-  }
-
-  private async fetch(
-    session: ort.InferenceSession,
-    feeds: Record<string, ort.Tensor>,
-    outputs: readonly HostElements[],
-  ): Promise<void> {
-    const fetches = Object.fromEntries(
-      this.traced.graph.outputs.map((value, i) => [value.name, toOrt(value, outputs[i] as HostElements)]),
+    const { graph, hostInputs, hostCalls, results, parameters } = traced;
+    const resultValues = results.map((result) =>
+      result.kind === "value" ? result.value : (parameters[result.at] as Value),
     );
+    const used = new Set([...graph.inputs, ...hostCalls.flatMap(({ inputs }) => inputs), ...resultValues]);
+    this.argumentOf = new Map(parameters.map((value, i) => [value, i]));
+    this.hostInputs = hostInputs.filter(({ value }) => used.has(value));
+    this.neededAfter = hostCalls.map(
+      (_, i) => new Set([...hostCalls.slice(i + 1).flatMap(({ inputs }) => inputs), ...resultValues]),
+    );
+  }
+
+  async run(given: RunArguments): Promise<unknown> {
+    const { graph, parameters, hostCalls, results } = this.traced;
+    const { store } = this.host;
+    const elements = new Map<Value, HostElements>();
+    /** Arrays of the store that were taken for this run and that no result holds yet. */
+    const own = new Set<HostElements>();
+    const take = (value: Value): HostElements => {
+      const array = store.take(value.dtype, value.shape);
+      own.add(array);
+      elements.set(value, array);
+      return array;
+    };
     try {
-      await session.run(feeds, fetches);
-    } catch (cause) {
-      for (const elements of outputs) {
-        this.host.store.give(elements);
+      const started = performance.now();
+      for (const [i, value] of parameters.entries()) {
+        elements.set(value, this.elementsOf(given.tensors[i] as Tensor));
       }
-      throw new JitError("run", `ONNX Runtime failed: ${messageOf(cause)}`, { cause });
+      for (const { value, source, fill } of this.hostInputs) {
+        fill(HostValue.reveal(given.hostValues[source] as HostValue<unknown>), take(value));
+      }
+      const filled = performance.now();
+      graph.outputs.forEach(take);
+      if (this.session !== undefined) {
+        await this.runGraph(this.session, elements);
+      }
+      const computed = performance.now();
+      for (const [i, call] of hostCalls.entries()) {
+        this.runHostKernel(call, i, elements, own, given);
+      }
+      this.times.hostInputs += filled - started;
+      this.times.graph += computed - filled;
+      this.times.hostKernels += performance.now() - computed;
+      this.runs += 1;
+      return buildTree(
+        this.traced.structure,
+        results.map((result) => this.wrap(result, elements, own, given)),
+      );
+    } finally {
+      for (const array of own) {
+        store.give(array);
+      }
     }
+  }
+
+  private async runGraph(session: ort.InferenceSession, elements: ReadonlyMap<Value, HostElements>): Promise<void> {
+    const named = (values: readonly Value[]): Record<string, ort.Tensor> =>
+      Object.fromEntries(values.map((value) => [value.name, toOrt(value, elements.get(value) as HostElements)]));
+    try {
+      await session.run(named(this.traced.graph.inputs), named(this.traced.graph.outputs));
+    } catch (cause) {
+      throw new JitError("run", `ONNX Runtime failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  private runHostKernel(
+    { kernel, inputs, outputs, of, attributes }: HostCall,
+    index: number,
+    elements: Map<Value, HostElements>,
+    own: Set<HostElements>,
+    given: RunArguments,
+  ): void {
+    const arrayOf = (value: Value): HostElements => elements.get(value) ?? (value.constant as HostElements);
+    const operands = inputs.map(arrayOf);
+    outputs.forEach((output, i) => {
+      const source = of[i] as Value;
+      const sole = of.indexOf(source) === i && inputs.indexOf(source) === inputs.lastIndexOf(source);
+      const free = sole && this.neededAfter[index]?.has(source) !== true;
+      const array = (free ? this.released(source, elements, given) : undefined) ?? this.copied(source, arrayOf(source));
+      own.add(array);
+      elements.set(output, array);
+    });
+    const made = outputs.map(arrayOf);
+    const memory = this.host.store.memoryOf(made[0] as HostElements);
+    const reachable =
+      memory !== undefined &&
+      [...operands, ...made].every((each) => each.buffer === memory.buffer || each.length === 1);
+    kernel.run({ inputs: operands, outputs: made, attributes, ...(reachable ? { memory } : {}) });
+  }
+
+  /** The array of a value that is not needed any more, if it may be written over. */
+  private released(
+    value: Value,
+    elements: ReadonlyMap<Value, HostElements>,
+    { tensors, donated }: RunArguments,
+  ): HostElements | undefined {
+    const at = this.argumentOf.get(value);
+    if (at === undefined) {
+      return value.constant === undefined ? elements.get(value) : undefined;
+    }
+    const tensor = tensors[at] as Tensor;
+    return donated.has(tensor) ? this.host.steal(tensor.dataId) : undefined;
+  }
+
+  private wrap(
+    result: Result,
+    elements: ReadonlyMap<Value, HostElements>,
+    own: Set<HostElements>,
+    { tensors }: RunArguments,
+  ): Tensor {
+    if (result.kind === "argument") {
+      const argument = tensors[result.at] as Tensor;
+      return result.same ? argument : argument.clone();
+    }
+    const { value } = result;
+    const array = elements.get(value) ?? (value.constant as HostElements);
+    if (own.delete(array)) {
+      return this.host.adopt(array, value.shape, value.dtype);
+    }
+    return this.host.adopt(this.copied(value, array), value.shape, value.dtype); // a constant, or a second result
+  }
+
+  private copied({ dtype, shape }: Value, elements: HostElements): HostElements {
+    const copy = this.host.store.take(dtype, shape);
+    copy.set(elements);
+    return copy;
   }
 
   private elementsOf(tensor: Tensor): HostElements {
     return this.host.peek(tensor.dataId) ?? (tensor.dataSync() as HostElements);
   }
-
-  private copied(elements: HostElements, { shape, dtype }: Value): Tensor {
-    const copy = this.host.store.take(dtype, shape);
-    copy.set(elements);
-    return this.host.adopt(copy, shape, dtype);
-  }
-
-  report(): ProgramReport {
-    const { graph, parameters, hostInputs, capturedBytes } = this.traced;
-    const ops: Record<string, number> = {};
-    for (const { op } of graph.nodes) {
-      ops[op] = (ops[op] ?? 0) + 1;
-    }
-    return {
-      signature: this.signature,
-      nodes: graph.nodes.length,
-      ops,
-      productFlops: graph.nodes.reduce((sum, node) => sum + productFlops(node), 0),
-      argumentBytes: bytesOf(parameters),
-      hostInputBytes: bytesOf(hostInputs.map(({ value }) => value)),
-      constantBytes: bytesOf(graph.constants),
-      capturedBytes,
-      outputBytes: bytesOf(graph.outputs),
-      ...this.times,
-      runs: this.runs,
-    };
-  }
-
-  async dispose(): Promise<void> {
-    await this.session?.release();
-  }
 }
 
 function toOrt({ dtype, shape }: Value, elements: HostElements): ort.Tensor {
+  if (elements.length !== sizeOf(shape)) {
+    throw new JitError("run", `expected ${sizeOf(shape)} elements for [${shape.join(", ")}], got ${elements.length}`);
+  }
   switch (dtype) {
     case "float32":
       return new ort.Tensor("float32", elements as Float32Array, shape);
@@ -196,32 +194,4 @@ function toOrt({ dtype, shape }: Value, elements: HostElements): ort.Tensor {
     case "int64":
       throw new Error("int64 values stay inside rules");
   }
-}
-
-function checkElements(elements: HostElements, { dtype, shape }: Value): void {
-  const wanted = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array }[dtype];
-  if (!(elements instanceof wanted) || elements.length !== sizeOf(shape)) {
-    throw new JitError(
-      "argument",
-      `fromHost: expected a ${wanted.name} of ${sizeOf(shape)} for ${dtype}[${shape.join(", ")}], got a ` +
-        `${elements.constructor.name} of ${elements.length}`,
-    );
-  }
-}
-
-function productFlops({ op, inputs, output, attributes }: Node): number {
-  const [a] = inputs;
-  if ((op !== "MatMul" && op !== "Gemm") || a === undefined) {
-    return 0;
-  }
-  return 2 * sizeOf(output.shape) * (a.shape.at(attributes.transA === 1 ? -2 : -1) ?? 0);
-}
-
-function bytesOf(values: readonly { readonly dtype: string; readonly shape: Shape }[]): number {
-  const width: Readonly<Record<string, number>> = { bool: 1, int64: 8 };
-  return values.reduce((sum, { dtype, shape }) => sum + (width[dtype] ?? 4) * sizeOf(shape), 0);
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

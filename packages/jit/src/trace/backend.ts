@@ -15,8 +15,10 @@ import {
 } from "@tensorflow/tfjs-core";
 import { JitError } from "../errors.ts";
 import type { Value } from "../graph/value.ts";
+import type { HostAttributes, HostKernel } from "../host-kernels/host-kernel.ts";
+import { HOST_KERNELS } from "../host-kernels/index.ts";
 import { RULES } from "../rules/index.ts";
-import { type Rule, RuleRefusal } from "../rules/rule.ts";
+import { RuleRefusal } from "../rules/rule.ts";
 import { currentTrace } from "./current.ts";
 import { describeTensor } from "./describe.ts";
 import type { Trace } from "./trace.ts";
@@ -88,29 +90,30 @@ export function registerTraceBackend(): void {
   }
   registerBackend(TRACE_BACKEND, () => new TraceBackend(), -1);
   const known = Object.entries(tfjs).flatMap(([name, value]) => (name === value ? [name] : []));
-  for (const kernelName of new Set([...known, ...RULES.keys()])) {
+  for (const kernelName of new Set([...known, ...RULES.keys(), ...HOST_KERNELS.keys()])) {
     if (getKernel(kernelName, TRACE_BACKEND) === undefined) {
-      const kernelFunc = kernelOf(kernelName, RULES.get(kernelName));
+      const kernelFunc = kernelOf(kernelName);
       registerKernel({ kernelName, backendName: TRACE_BACKEND, kernelFunc });
     }
   }
 }
 
-function kernelOf(kernelName: string, rule: Rule | undefined): KernelFunc {
+function kernelOf(kernelName: string): KernelFunc {
+  const rule = RULES.get(kernelName);
+  const hostKernel = HOST_KERNELS.get(kernelName);
   return ({ inputs, attrs }) => {
     const trace = required();
-    if (rule === undefined) {
+    if (rule === undefined && hostKernel === undefined) {
       throw refusal(kernelName, inputs, attrs, "there is no rule for this kernel");
     }
+    const attributes = (attrs ?? {}) as Readonly<Record<string, unknown>>;
     try {
-      const values = rule({
-        graph: trace.builder,
-        inputs: valuesOf(trace, inputs),
-        attributes: (attrs ?? {}) as Readonly<Record<string, unknown>>,
-      });
-      return Array.isArray(values)
-        ? values.map((value) => trace.infoOf(value))
-        : infoOrSame(trace, inputs, values as Value);
+      const values = valuesOf(trace, inputs);
+      const made =
+        rule === undefined
+          ? callHostKernel(trace, kernelName, hostKernel as HostKernel, values, attributes)
+          : rule({ graph: trace.builder, inputs: values, attributes });
+      return Array.isArray(made) ? made.map((value) => trace.infoOf(value)) : infoOrSame(trace, inputs, made as Value);
     } catch (error) {
       if (error instanceof RuleRefusal || error instanceof RangeError) {
         throw refusal(kernelName, inputs, attrs, error.message, error);
@@ -118,6 +121,23 @@ function kernelOf(kernelName: string, rule: Rule | undefined): KernelFunc {
       throw error;
     }
   };
+}
+
+function callHostKernel(
+  trace: Trace,
+  kernelName: string,
+  kernel: HostKernel,
+  values: ReadonlyMap<string, Value>,
+  attributes: HostAttributes,
+): Value[] {
+  const operands = kernel.inputs.map((name) => {
+    const value = values.get(name);
+    if (value === undefined) {
+      throw new RangeError(`the operand "${name}" is missing`);
+    }
+    return value;
+  });
+  return trace.hostCall(kernelName, kernel, operands, attributes);
 }
 
 /** Operands by name; a list of operands (concat, addN) has numbers for names. */

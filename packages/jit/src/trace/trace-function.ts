@@ -3,6 +3,7 @@ import { engine, getBackend, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { JitError } from "../errors.ts";
 import { type Graph, pruneGraph } from "../graph/onnx.ts";
 import type { Value } from "../graph/value.ts";
+import type { HostCall } from "../host-kernels/host-kernel.ts";
 import { buildTree, type FlatTree, flattenTree, type Structure } from "../tree.ts";
 import { registerTraceBackend, TRACE_BACKEND } from "./backend.ts";
 import { currentTrace, withTrace } from "./current.ts";
@@ -12,15 +13,16 @@ import { elementType, type HostInput, Trace } from "./trace.ts";
 export type Result =
   /** An argument that comes out as it went in; `same`: the very tensor, else a clone of it. */
   | { readonly kind: "argument"; readonly at: number; readonly same: boolean }
-  | { readonly kind: "host-input"; readonly at: number }
-  | { readonly kind: "constant"; readonly value: Value }
-  | { readonly kind: "output"; readonly at: number };
+  /** A constant, what the host filled, or what the graph or a host kernel made. */
+  | { readonly kind: "value"; readonly value: Value };
 
 export interface Traced {
   readonly graph: Graph;
   /** Per tensor of the arguments, the value that it feeds. */
   readonly parameters: readonly Value[];
   readonly hostInputs: readonly HostInput[];
+  /** What runs after the graph, in order; only what a result needs. */
+  readonly hostCalls: readonly HostCall[];
   readonly structure: Structure;
   readonly results: readonly Result[];
   readonly capturedBytes: number;
@@ -56,30 +58,44 @@ function runOnPlaceholders(trace: Trace, fn: (...args: never[]) => unknown, args
       return [...flat.tensors];
     });
     const { structure, tensors } = flat as unknown as FlatTree;
-    const outputs: Value[] = [];
     const results = tensors.map((tensor): Result => {
       const value = trace.valueOf(tensor);
       const at = parameters.indexOf(value);
-      if (at >= 0) {
-        return { kind: "argument", at, same: tensor === placeholders[at] };
-      }
-      const hostInput = trace.hostInputs.findIndex((input) => input.value === value);
-      if (hostInput >= 0) {
-        return { kind: "host-input", at: hostInput };
-      }
-      if (value.constant !== undefined) {
-        return { kind: "constant", value };
-      }
-      const known = outputs.indexOf(value);
-      return { kind: "output", at: known >= 0 ? known : outputs.push(value) - 1 };
+      return at >= 0 ? { kind: "argument", at, same: tensor === placeholders[at] } : { kind: "value", value };
     });
+    const values = results.flatMap((result) => (result.kind === "value" ? [result.value] : []));
+    const hostCalls = neededCalls(trace.hostCalls, values);
+    const known = new Set([...parameters, ...trace.hostInputs.map(({ value }) => value)]);
+    const outputs = new Set(
+      [...values, ...hostCalls.flatMap(({ inputs }) => inputs)].filter(
+        (value) => value.constant === undefined && value.afterGraph !== true && !known.has(value),
+      ),
+    );
+    const graph = pruneGraph(trace.builder, [...outputs]);
     const { hostInputs, capturedBytes } = trace;
-    return { graph: pruneGraph(trace.builder, outputs), parameters, hostInputs, structure, results, capturedBytes };
+    return { graph, parameters, hostInputs, hostCalls, structure, results, capturedBytes };
   } finally {
     for (const tensor of leftovers) {
       tensor.dispose();
     }
   }
+}
+
+/** The calls that results depend on. */
+function neededCalls(calls: readonly HostCall[], results: readonly Value[]): HostCall[] {
+  const needed = new Set(results);
+  return [...calls]
+    .reverse()
+    .filter(({ inputs, outputs }) => {
+      const used = outputs.some((output) => needed.has(output));
+      if (used) {
+        for (const input of inputs) {
+          needed.add(input);
+        }
+      }
+      return used;
+    })
+    .reverse();
 }
 
 /** tfjs changes the backend before the first await of `setBackend` where the backend itself starts synchronously. */

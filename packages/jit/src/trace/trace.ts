@@ -3,6 +3,7 @@ import { engine, type Tensor, type TensorInfo, Variable } from "@tensorflow/tfjs
 import { JitError } from "../errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Elements, ElementType, Shape, Value } from "../graph/value.ts";
+import type { HostAttributes, HostCall, HostKernel } from "../host-kernels/host-kernel.ts";
 import type { HostDtype, HostElements, HostValue } from "../host-value.ts";
 import { describeTensor } from "./describe.ts";
 import { userLine } from "./where.ts";
@@ -12,7 +13,7 @@ export interface HostInput {
   readonly value: Value;
   /** Which host value it is made of. */
   readonly source: number;
-  readonly make: (revealed: unknown) => HostElements;
+  readonly fill: (revealed: unknown, out: HostElements) => void;
 }
 
 interface Entry {
@@ -23,6 +24,7 @@ interface Entry {
 export class Trace {
   readonly builder = new GraphBuilder();
   readonly hostInputs: HostInput[] = [];
+  readonly hostCalls: HostCall[] = [];
   /** Bytes of tensors from outside that became constants of the graph. */
   capturedBytes = 0;
   private readonly entries = new Map<object, Entry>();
@@ -87,12 +89,7 @@ export class Trace {
     return this.infoOf(this.builder.constant(values as unknown as Elements, type, shape)).dataId;
   }
 
-  hostInput(
-    source: HostValue<unknown>,
-    shape: Shape,
-    dtype: HostDtype,
-    make: (revealed: unknown) => HostElements,
-  ): Tensor {
+  hostInput(source: HostValue<unknown>, shape: Shape, dtype: HostDtype, fill: HostInput["fill"]): Tensor {
     const at = this.hostValues.indexOf(source);
     if (at < 0) {
       throw new JitError("capture", "fromHost: the host value is no argument of the traced function", {
@@ -100,8 +97,17 @@ export class Trace {
       });
     }
     const value = this.builder.input(dtype, shape);
-    this.hostInputs.push({ value, source: at, make });
+    this.hostInputs.push({ value, source: at, fill });
     return this.tensorOf(value);
+  }
+
+  /** Appends a call of a kernel that runs on the host after the graph. */
+  hostCall(kernelName: string, kernel: HostKernel, inputs: readonly Value[], attributes: HostAttributes): Value[] {
+    const made = kernel.outputs(inputs, attributes);
+    const outputs = made.map(({ dtype, shape }) => this.builder.hostResult(dtype, shape));
+    const of = made.map((each) => inputs[each.of] as Value);
+    this.hostCalls.push({ kernelName, kernel, inputs, outputs, of, attributes });
+    return outputs;
   }
 
   references(dataId: object): number {

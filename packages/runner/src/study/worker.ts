@@ -99,7 +99,10 @@ async function trainAndScore(
   const outcome = await trainTrial(
     {
       model,
-      optimizer: optimizerPlugin.create(optimizerPlugin.options.parse(config.optimizer.options), undefined),
+      optimizer: optimizerPlugin.create(optimizerPlugin.options.parse(config.optimizer.options), {
+        epochs: options.epochs,
+        stepsPerEpoch: Math.ceil(dataset.splits.train.length / options.batchSize),
+      }),
       engine,
       dataset,
       options,

@@ -1,0 +1,101 @@
+// What is known of a compiled graph.
+import type { Node, Value } from "../graph/value.ts";
+import { sizeOf } from "../graph/value.ts";
+import type { Program } from "./program.ts";
+
+export interface ProgramReport {
+  /** Shapes and dtypes of the tensors of the arguments, in order. */
+  readonly signature: string;
+  /** ONNX nodes before ONNX Runtime's own optimiser. */
+  readonly nodes: number;
+  /** Nodes by ONNX op. */
+  readonly ops: Readonly<Record<string, number>>;
+  /** Calls of kernels that run on the host after the graph, by name. */
+  readonly hostKernels: Readonly<Record<string, number>>;
+  /** Floating-point operations of the matrix products in one run. */
+  readonly productFlops: number;
+  readonly argumentBytes: number;
+  /** Filled by the host on every run, e.g. dropout masks. */
+  readonly hostInputBytes: number;
+  readonly constantBytes: number;
+  /** Of the constants, those that the function closed over; they were copied when it was traced. */
+  readonly capturedBytes: number;
+  readonly outputBytes: number;
+  /** Most bytes that values inside the graph hold at a time, in the order of its nodes, without reuse in place. */
+  readonly peakValueBytes: number;
+  readonly traceMs: number;
+  readonly compileMs: number;
+  /** Where the optimised graph came from. */
+  readonly compiledBy: "runtime" | "memory" | "disk" | "nothing";
+  readonly runs: number;
+  /** Mean milliseconds of a run, by what was done. */
+  readonly runMs: { readonly hostInputs: number; readonly graph: number; readonly hostKernels: number };
+}
+
+export type CompileReport = Pick<ProgramReport, "signature" | "traceMs" | "compileMs" | "compiledBy">;
+
+export function reportOf(program: Program, compiled: CompileReport): ProgramReport {
+  const { graph, parameters, hostInputs, hostCalls, capturedBytes } = program.traced;
+  const { hostInputs: filling, graph: running, hostKernels } = program.times;
+  const perRun = (ms: number): number => (program.runs === 0 ? 0 : ms / program.runs);
+  return {
+    ...compiled,
+    nodes: graph.nodes.length,
+    ops: countBy(graph.nodes.map(({ op }) => op)),
+    hostKernels: countBy(hostCalls.map(({ kernelName }) => kernelName)),
+    productFlops: graph.nodes.reduce((sum, node) => sum + productFlops(node), 0),
+    argumentBytes: bytesOf(parameters),
+    hostInputBytes: bytesOf(hostInputs.map(({ value }) => value)),
+    constantBytes: bytesOf(graph.constants),
+    capturedBytes,
+    outputBytes: bytesOf(graph.outputs),
+    peakValueBytes: peakBytes(graph.nodes, graph.outputs),
+    runs: program.runs,
+    runMs: { hostInputs: perRun(filling), graph: perRun(running), hostKernels: perRun(hostKernels) },
+  };
+}
+
+function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) {
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function productFlops({ op, inputs, output, attributes }: Node): number {
+  const [a] = inputs;
+  if ((op !== "MatMul" && op !== "Gemm") || a === undefined) {
+    return 0;
+  }
+  return 2 * sizeOf(output.shape) * (a.shape.at(attributes.transA === 1 ? -2 : -1) ?? 0);
+}
+
+/** Bytes of the values that are alive at a time; outputs lie in memory of their own. */
+function peakBytes(nodes: readonly Node[], outputs: readonly Value[]): number {
+  const lastUse = new Map<Value, number>();
+  nodes.forEach(({ inputs }, i) => {
+    for (const input of inputs) {
+      if (input !== undefined) {
+        lastUse.set(input, i);
+      }
+    }
+  });
+  const apart = new Set(outputs);
+  const inside = new Set(nodes.map(({ output }) => output).filter((value) => !apart.has(value)));
+  let alive = 0;
+  let peak = 0;
+  nodes.forEach(({ inputs, output }, i) => {
+    alive += inside.has(output) ? bytesOf([output]) : 0;
+    peak = Math.max(peak, alive);
+    for (const input of new Set(inputs)) {
+      alive -= input !== undefined && inside.has(input) && lastUse.get(input) === i ? bytesOf([input]) : 0;
+    }
+  });
+  return peak;
+}
+
+export function bytesOf(values: readonly Pick<Value, "dtype" | "shape">[]): number {
+  const width: Readonly<Record<string, number>> = { bool: 1, int64: 8 };
+  return values.reduce((sum, { dtype, shape }) => sum + (width[dtype] ?? 4) * sizeOf(shape), 0);
+}
