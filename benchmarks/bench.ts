@@ -58,13 +58,13 @@ async function bench(options: BenchOptions): Promise<number> {
   const { places, registry } = openSite(options.data === undefined ? {} : { data: options.data });
   const rows = options.rows.map(findRow);
   const engineThreads = createNamedEngine(options.engine, options.threads, registry).threads;
-  const python = rows.some(({ sides }) => sides === "ours-and-reference") ? findPython(options.python) : undefined;
+  const wanted = rows.some(({ sides }) => sides === "ours-and-reference") ? findPython(options.python) : undefined;
   const settings: RunSettings = {
     rows,
     registry,
     dataRoot: places.dataRoot,
     engine: options.engine,
-    python,
+    python: wanted?.hasTorch === true ? wanted.python : undefined,
     threads: options.threads,
     batches: options.batches,
     rounds: options.rounds,
@@ -74,8 +74,8 @@ async function bench(options: BenchOptions): Promise<number> {
   if (engineThreads !== options.threads) {
     printNote(`The engine ${options.engine} works with ${engineThreads} thread.`);
   }
-  if (python === undefined && rows.some(({ sides }) => sides === "ours-and-reference")) {
-    printNote("No Python with torch was found: only our side runs. Give one with --python or MERCLAB_PYTHON.");
+  if (wanted?.hasTorch === false) {
+    printNote(`${wanted.python} has no torch: only our side runs. Give one that has with --python or MERCLAB_PYTHON.`);
   }
   const date = new Date().toISOString();
   const planned = await planRows(settings);

@@ -24,13 +24,17 @@ export function defaultThreads(): number {
   return Math.min(2, availableParallelism());
 }
 
+export interface FoundPython {
+  readonly python: string;
+  readonly hasTorch: boolean;
+}
+
 /**
- * The Python that has torch: the one that was named, else `MERCLAB_PYTHON`, else python3.
+ * The Python for the reference: the one that was named, else `MERCLAB_PYTHON`, else python3.
  *
- * @returns undefined where it has none
  * @throws MerclabError `config` when a Python that was named does not run
  */
-export function findPython(given: string | undefined, environment = process.env): string | undefined {
+export function findPython(given: string | undefined, environment = process.env): FoundPython {
   const named = given ?? environment.MERCLAB_PYTHON;
   const python = named === undefined || named === "" ? "python3" : named;
   const { status, error } = spawnSync(python, ["-c", "import torch"], { stdio: "ignore" });
@@ -40,5 +44,5 @@ export function findPython(given: string | undefined, environment = process.env)
       hint: "Give the path of a Python that has torch, or leave it out to measure our side alone.",
     });
   }
-  return status === 0 ? python : undefined;
+  return { python, hasTorch: status === 0 };
 }

@@ -41,7 +41,7 @@ export interface RowResult {
   readonly sides: readonly SideResult[];
   /** Absent where there is one side only, or where the sides disagree. */
   readonly ratio?: number;
-  /** 95 % interval over rounds. */
+  /** 95 % interval over rounds; absent where there are too few to tell. */
   readonly interval?: readonly [number, number];
   /** First side's peak resident memory ÷ the second's. */
   readonly memoryRatio?: number;
@@ -49,6 +49,9 @@ export interface RowResult {
   readonly memoryTarget?: number;
   readonly agreement?: Agreement;
 }
+
+/** Rounds below which an interval would say more than is known. */
+const FEWEST_ROUNDS = 3;
 
 export function rowResult(
   row: Row,
@@ -72,7 +75,7 @@ export function rowResult(
     ...(comparable
       ? {
           ratio: sumOfMedians(first.times) / sumOfMedians(second.times),
-          interval: bootstrapRatio(first.times, second.times),
+          ...(first.times.length >= FEWEST_ROUNDS ? { interval: bootstrapRatio(first.times, second.times) } : {}),
           memoryRatio: first.report.peakMiB / second.report.peakMiB,
         }
       : {}),

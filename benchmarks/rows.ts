@@ -48,6 +48,13 @@ function sdt(dim: number, corpus: CorpusName): ModelChoice {
   };
 }
 
+/** LMAM as configs/fusion/lmam.yaml has it, behind one transformer encoder per modality. */
+const LMAM_256: ModelChoice = {
+  encoder: { name: "transformer", options: { dim: 256 } },
+  fusion: { name: "lmam", options: { rank: 4 } },
+  objective: { name: "cross-entropy", options: { classWeights: "inverse-frequency" } },
+};
+
 const sides = "ours-and-reference";
 const sdtIemocap = { corpus: "iemocap", batchSize: 16, learningRate: 1e-4, sides } as const;
 
@@ -82,6 +89,36 @@ const ROWS: readonly Row[] = [
     batches: "all",
     rounds: 6,
     target: 0.4,
+  },
+  {
+    name: "lmam-256-iemocap",
+    work: "train",
+    corpus: "iemocap",
+    batchSize: 16,
+    model: LMAM_256,
+    learningRate: 1e-4,
+    batches: "all",
+    rounds: 6,
+    sides,
+    target: 0.4,
+  },
+  {
+    ...sdtIemocap,
+    name: "sdt-1024-iemocap-eval",
+    work: "evaluate",
+    model: sdt(1024, "iemocap"),
+    batches: "all",
+    rounds: 5,
+    target: 0.6,
+  },
+  {
+    ...sdtIemocap,
+    name: "onnx-vs-wasm-256",
+    work: "train",
+    model: sdt(256, "iemocap"),
+    batches: 2,
+    rounds: 2,
+    sides: "wasm-and-onnx",
   },
 ];
 

@@ -48,9 +48,10 @@ export async function planRows(settings: RunSettings): Promise<PlannedRow[]> {
 
 /** Work to expect of all rows, in the unit in which `runRows` tells progress. */
 export function plannedWork(rows: readonly PlannedRow[]): number {
-  return rows.reduce((sum, { row, measured: { batches }, rounds, kinds }) => {
-    const round = batches.reduce((work, batch) => work + stepWork(row, utterancesOf(batch)), 0);
-    return sum + round * (rounds + 1) * kinds.length;
+  return rows.reduce((sum, planned) => {
+    const { row, measured, rounds, kinds } = planned;
+    const round = measured.batches.reduce((work, batch) => work + stepWork(row, utterancesOf(batch)), 0);
+    return sum + comparisonWork(planned) + round * (rounds + 1) * kinds.length;
   }, 0);
 }
 
@@ -78,12 +79,13 @@ export async function runRows(
 }
 
 async function runRow(
-  { row, corpus, measured, rounds, kinds }: PlannedRow,
+  planned: PlannedRow,
   folder: string,
   threads: number,
   registry: PluginRegistry,
   progress: Progress,
 ): Promise<RowResult> {
+  const { row, corpus, measured, rounds, kinds } = planned;
   const { batches } = measured;
   progress.show(`${row.name}: writing batches`);
   writeRowFolder(folder, row, corpus, measured, threads, registry);
@@ -91,6 +93,7 @@ async function runRow(
   if (kinds.length > 1) {
     progress.show(`${row.name}: do both sides compute the same?`);
     agreement = await compareSides(row, kinds, folder, batches.length);
+    progress.advance(comparisonWork(planned));
   }
   if (agreement?.agrees === false) {
     return rowResult(row, corpus, measured, [], agreement);
@@ -109,6 +112,12 @@ function sidesOf(row: Row, { engine, python, threads }: RunSettings): SideKind[]
     return [ourSide("wasm"), ourSide("onnx")];
   }
   return [ourSide(engine), ...(python === undefined ? [] : [referenceSide(python, threads)])];
+}
+
+/** Of two steps of each side, which compile as well, and of starting with large weights. */
+function comparisonWork({ row, measured, kinds }: PlannedRow): number {
+  const [batch = []] = measured.batches;
+  return kinds.length < 2 ? 0 : 8 * stepWork(row, utterancesOf(batch));
 }
 
 /** Grows with the arithmetic of a step, from what it costs at least. */

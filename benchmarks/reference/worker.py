@@ -5,12 +5,12 @@
 """
 
 import json
-import resource
 import sys
 import time
 
 import torch
 
+from lmam import Lmam
 from row_folder import RowFolder
 from sdt import Sdt
 from weights import load_safetensors
@@ -91,6 +91,8 @@ def create_model(settings):
     parts = [settings[part]["name"] for part in ("encoder", "fusion", "objective")]
     if parts == ["sdt", "sdt", "self-distillation"]:
         return Sdt(settings)
+    if parts == ["transformer", "lmam", "cross-entropy"]:
+        return Lmam(settings)
     raise ValueError(f"the reference has no model of {', '.join(parts)}")
 
 
@@ -107,6 +109,8 @@ def peak_mib():
                     return int(line.split()[1]) / 1024
     except OSError:
         pass
+    import resource  # not there on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 1024)
 
