@@ -40,7 +40,10 @@ export interface Session {
 export function openSession({ settings, dialogues }: RowFolder, engine: Engine, registry: PluginRegistry): Session {
   const { modalities } = settings;
   const model = modelOf(settings, registry);
-  const optimizer = registry.get("optimizer", settings.optimizer.name).create(settings.optimizer.options, undefined);
+  const optimizer = registry.get("optimizer", settings.optimizer.name).create(settings.optimizer.options, {
+    epochs: 1,
+    stepsPerEpoch: settings.batches.length,
+  });
   const key = keyFromSeed(settings.seed);
   const begin = (parameters: Readonly<Record<string, Tensor>>): TrainState => ({
     parameters,
@@ -49,8 +52,10 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
   let state = begin(initialParameters(model.parameters, foldKey(key, "initial")));
   let steps = 0;
 
-  const step = engine.compile((current: TrainState, batch: TrainingBatch, random: RandomSource) =>
-    trainStep(model, optimizer, current, batch, random),
+  const step = engine.compile(
+    (current: TrainState, batch: TrainingBatch, random: RandomSource) =>
+      trainStep(model, optimizer, current, batch, random),
+    { donate: [0] },
   );
   const predictor = createPredictor(
     model,
@@ -87,7 +92,6 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
         Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
       );
       dispose({ ...result.losses });
-      disposeReplaced(state, result.state);
       state = result.state;
       batch.dispose();
       const ended = performance.now();
