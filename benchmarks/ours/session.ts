@@ -9,7 +9,7 @@ import {
   type PluginRegistry,
   type RandomSource,
 } from "@merclab/core";
-import { bucketOf, packBatch } from "@merclab/data";
+import { bucketsOfTraining, packBatch } from "@merclab/data";
 import {
   createModel,
   createPredictor,
@@ -63,6 +63,8 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
     modalities,
     Math.max(...settings.batches.map(({ length }) => length)),
   );
+  const batchSize = Math.max(...settings.batches.map(({ length }) => length));
+  const buckets = engine.compilesShapes === true ? bucketsOfTraining(dialogues, batchSize) : undefined;
   const dialoguesOf = (batch: number) => (settings.batches[batch] ?? []).flatMap((place) => dialogues[place] ?? []);
   const sizeOf = (batch: number) => {
     const lengths = dialoguesOf(batch).map(({ speakers }) => speakers.length);
@@ -75,7 +77,7 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
     };
   };
   const bucketFor = (batch: number): { readonly tokens?: number; readonly time?: number } =>
-    engine.compilesShapes === true ? bucketOf(dialoguesOf(batch)) : {};
+    buckets?.of(dialoguesOf(batch)) ?? {};
 
   return {
     model,

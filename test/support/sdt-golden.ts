@@ -67,12 +67,13 @@ export function goldenModel(golden: GoldenCase, detachTeacher = false) {
   const task = { type: "single-label" as const, classes: Array.from({ length: golden.classes }, (_, c) => `c${c}`) };
   const modalities = Object.entries(golden.dims).map(([name, dim]) => ({ name, dim }));
   const encoder = createSdtEncoder(
-    sdtEncoderOptions.parse({ dim: 8, numHeads: golden.numHeads, unimodalGate: golden.unimodalGate }),
+    sdtEncoderOptions.parse({ dim: 8, numHeads: golden.numHeads, unimodalGate: golden.unimodalGate, dropout: 0 }),
     { modalities, numSpeakers: golden.numSpeakers },
   );
   const fusion = createSdtFusion(sdtFusionOptions.parse({}), { modalities: encoder.modalities, dim: 8 });
   const objective = createSelfDistillation(
     selfDistillationOptions.parse({
+      dropout: 0, // off in the golden run
       temperature: golden.temperature,
       classWeights: golden.classWeights,
       detachTeacher,

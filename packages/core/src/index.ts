@@ -101,7 +101,13 @@ export { drawMasksInto, fillDropoutMask } from "./random/dropout.ts";
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
 export { createRandomSource, type Draw, fillRandom, isKeyedSource, type KeyedSource } from "./random/source.ts";
 export { threefry } from "./random/threefry.ts";
-export { type AttentionOptions, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
+export {
+  type Attending,
+  type AttentionOptions,
+  attendWithinDialogues,
+  maskedSoftmax,
+  multiHeadAttention,
+} from "./tensors/attention.ts";
 export { valueAndGradients } from "./tensors/gradients.ts";
 export {
   concatLast,
@@ -117,4 +123,13 @@ export {
   positionEncoding,
   stopGradient,
 } from "./tensors/layers.ts";
-export { createLayout, type Layout, packTokens, padMask, padTokens } from "./tensors/layout.ts";
+export {
+  type Bucket,
+  createLayout,
+  type Layout,
+  layoutTensors,
+  packTokens,
+  padMask,
+  padTokens,
+} from "./tensors/layout.ts";
+export { groupTimes } from "./tensors/length-groups.ts";

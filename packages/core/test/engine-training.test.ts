@@ -16,6 +16,7 @@ import {
   type Layout,
   layerNorm,
   layerNormSpecs,
+  layoutTensors,
   linear,
   linearSpecs,
   multiHeadAttention,
@@ -128,7 +129,7 @@ async function train(
   const trained = Object.fromEntries(Object.entries(training.parameters).map(([name, x]) => [name, valuesOf(x)]));
   dispose([...Object.values(training.parameters), ...Object.values(training.state)]);
   for (const { x, labels, layout } of batches) {
-    dispose([x, labels, layout.toPadded, layout.toPacked, layout.mask, layout.tokenMask, layout.positions]);
+    dispose([x, labels, ...layoutTensors(layout)]);
   }
   await engine.dispose();
   return { losses, trained };

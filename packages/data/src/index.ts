@@ -1,7 +1,6 @@
-export { bucketOf } from "./batches/bucket.ts";
+export { type Buckets, bucketsOfBatches, bucketsOfTraining } from "./batches/bucket.ts";
 export { epochBatches, evaluationBatches, type IndexedBatch, restoreOrder } from "./batches/order.ts";
 export {
-  type Bucket,
   type HostBatch,
   type PackedBatch,
   packBatch,

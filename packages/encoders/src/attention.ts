@@ -1,16 +1,13 @@
 // Attention over the utterances of each dialogue in which the modality that is attended to was observed.
 import {
   type AttentionOptions,
+  attendWithinDialogues,
   type Context,
   type Layout,
   linear,
-  multiHeadAttention,
   type Parameters,
-  packTokens,
-  padMask,
-  padTokens,
 } from "@merclab/core";
-import { max, mul, reshape, type Tensor1D, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
 
 /** Names of the linear maps of queries, keys and values. */
 export interface Projections {
@@ -43,16 +40,8 @@ export function attendPresent(
   options: AttentionOptions,
   context: Context,
 ): Tensor2D {
-  const project = (name: string, from: Tensor2D) => padTokens(linear(parameters, name, from), layout);
-  const keyMask = padMask(present, layout);
-  const attended = multiHeadAttention(
-    project(names.query, query),
-    project(names.key, memory),
-    project(names.value, memory),
-    keyMask,
-    options,
-    context,
-  );
-  const anyKey = reshape(max(keyMask, 1), [layout.batch, 1, 1]);
-  return packTokens(mul(attended, anyKey) as Tensor3D, layout);
+  const q = linear(parameters, names.query, query);
+  const k = linear(parameters, names.key, memory);
+  const v = linear(parameters, names.value, memory);
+  return attendWithinDialogues({ q, k, v, present, layout }, options, context);
 }

@@ -1,5 +1,5 @@
 // Laws of every encoder: shapes, padding, permutations, missing modalities, dropout, purity.
-import { createEagerEngine, createRandomSource, keyFromSeed } from "@merclab/core";
+import { createEagerEngine, createRandomSource, keyFromSeed, layoutTensors } from "@merclab/core";
 import { dispose, memory, type Tensor } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -199,8 +199,8 @@ describe.each(ENGINES)("laws on %s", (backend) => {
       const numbers = (streams: typeof first) => Object.values(streams).map((stream) => [...stream.dataSync()]);
       expect(numbers(first)).toEqual(numbers(second));
       expect(memory().numTensors).toBe(held + 2 * NAMES.length);
-      const { toPadded, toPacked, mask, tokenMask, positions } = inputs.layout;
-      const tensors: Tensor[] = [toPadded, toPacked, mask, tokenMask, positions, inputs.speakers];
+
+      const tensors: Tensor[] = [...layoutTensors(inputs.layout), inputs.speakers];
       dispose([...tensors, values, { ...first }, { ...second }, { ...inputs.features }, { ...inputs.present }]);
       expect(memory().numTensors).toBe(before);
     }

@@ -10,6 +10,7 @@ import {
   foldKey,
   initialParameters,
   keyFromSeed,
+  layoutTensors,
   type Optimizer,
   type Parameters,
   type RandomSource,
@@ -99,11 +100,11 @@ function makeBatch(lengths: readonly number[]): TrainingBatch & { dispose(): voi
     layout,
   };
   const labels = whole(LABELS.length);
-  const { toPadded, toPacked, mask, tokenMask, positions } = layout;
-  const tensors = [toPadded, toPacked, mask, tokenMask, positions, audio, labels, inputs.speakers];
+
+  const tensors = [...layoutTensors(layout), audio, labels, inputs.speakers];
   return {
     inputs,
-    targets: { labels, mask: tokenMask },
+    targets: { labels, mask: layout.tokenMask },
     dispose: () => dispose([...tensors, ...Object.values(inputs.features)]),
   };
 }

@@ -5,6 +5,7 @@ import {
   createRandomSource,
   encodeSafetensors,
   keyFromSeed,
+  layoutTensors,
   parametersFromArrays,
   parseSafetensors,
   sizeOf,
@@ -282,8 +283,8 @@ describe.each(ENGINES)("laws on %s", (backend) => {
       expect(memory().numTensors).toBe(held + 2);
       dispose([first, second]);
       dispose([values, { ...inputs.features }, { ...inputs.present }, inputs.speakers]);
-      const { toPadded, toPacked, mask, tokenMask, positions } = inputs.layout;
-      dispose([toPadded, toPacked, mask, tokenMask, positions]);
+
+      dispose(layoutTensors(inputs.layout));
       expect(memory().numTensors).toBe(before);
     }
   });

@@ -1,6 +1,6 @@
 // Predictions of a model without dropout, in the order of the data set.
-import type { Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
-import { bucketOf, evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
+import type { Bucket, Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
+import { bucketsOfBatches, evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
 import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
@@ -18,12 +18,12 @@ export function createPredictor(
     (parameters: Parameters, inputs: Inputs): Tensor2D => softmax(model.logits(parameters, inputs, {})),
   );
   /** `[utterances, classes]` per dialogue. */
-  const predictBatch = async (parameters: Parameters, dialogues: readonly Dialogue[]): Promise<Float32Array[]> => {
-    const packed = packBatch(
-      dialogues.map(withoutLabels),
-      modalities,
-      engine.compilesShapes === true ? bucketOf(dialogues) : {},
-    );
+  const predictBatch = async (
+    parameters: Parameters,
+    dialogues: readonly Dialogue[],
+    bucket: Bucket,
+  ): Promise<Float32Array[]> => {
+    const packed = packBatch(dialogues.map(withoutLabels), modalities, bucket);
     try {
       const probabilities = await compiled(parameters, packed.inputs);
       try {
@@ -38,9 +38,11 @@ export function createPredictor(
   };
   return async (parameters, dialogues) => {
     const batches = evaluationBatches(dialogues, batchSize);
+    const buckets = bucketsOfBatches(batches.map((batch) => batch.dialogues));
     const results: Float32Array[][] = [];
     for (const batch of batches) {
-      results.push(await predictBatch(parameters, batch.dialogues));
+      const bucket = engine.compilesShapes === true ? buckets.of(batch.dialogues) : {};
+      results.push(await predictBatch(parameters, batch.dialogues, bucket));
     }
     return packRows(restoreOrder(batches, results));
   };

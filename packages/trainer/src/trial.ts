@@ -17,7 +17,7 @@ import {
   type RandomSource,
   visibleLabels,
 } from "@merclab/core";
-import { bucketOf, epochBatches, packBatch } from "@merclab/data";
+import { bucketsOfTraining, epochBatches, packBatch } from "@merclab/data";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
@@ -145,14 +145,16 @@ interface StepReport {
 }
 
 /** A training step on dialogues; frees the batch and the state that it replaces. */
-function createStep({ model, optimizer, engine, dataset }: Trial) {
+function createStep({ model, optimizer, engine, dataset, options }: Trial) {
+  const buckets =
+    engine.compilesShapes === true ? bucketsOfTraining(dataset.splits.train, options.batchSize) : undefined;
   const compiled = engine.compile(
     (state: TrainState, batch: TrainingBatch, random: RandomSource) =>
       trainStep(model, optimizer, state, batch, random),
     { donate: [0] },
   );
   return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
-    const batch = packBatch(dialogues, dataset.modalities, engine.compilesShapes === true ? bucketOf(dialogues) : {});
+    const batch = packBatch(dialogues, dataset.modalities, buckets?.of(dialogues));
     try {
       if (batch.targets === undefined) {
         throw new MerclabError("sealed", "a training batch has no labels");

@@ -7,13 +7,14 @@ import {
   gather,
   mul,
   reshape,
-  type Tensor,
+  Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor3D,
   tensor1d,
   tensor2d,
 } from "@tensorflow/tfjs-core";
+import { createLengthGroups, type LengthGroups } from "./length-groups.ts";
 
 export interface Layout {
   /** Rows of the packed form, padding tokens included. */
@@ -32,13 +33,21 @@ export interface Layout {
   readonly tokenMask: Tensor1D;
   /** `[tokens]` int32: place of the utterance in its dialogue, from 0. */
   readonly positions: Tensor1D;
+  /** The dialogues again, longer and shorter ones padded apart, for attention. */
+  readonly byLength: LengthGroups;
 }
 
-/** Layout of dialogues with these lengths; `tokens` and `time` may be rounded up to a bucket. */
-export function createLayout(
-  lengths: readonly number[],
-  bucket: { readonly tokens?: number; readonly time?: number } = {},
-): Layout {
+/** Sizes to round up to; each is what the dialogues need where it is absent. */
+export interface Bucket {
+  readonly tokens?: number;
+  /** Padded length, of the longer half of the dialogues where they are padded apart. */
+  readonly time?: number;
+  /** Padded length of the shorter half of the dialogues. */
+  readonly shortTime?: number;
+}
+
+/** Layout of dialogues with these lengths. @throws RangeError where they do not fit the bucket */
+export function createLayout(lengths: readonly number[], bucket: Bucket = {}): Layout {
   const used = lengths.reduce((sum, length) => sum + length, 0);
   const tokens = bucket.tokens ?? used;
   const time = bucket.time ?? Math.max(...lengths);
@@ -71,7 +80,13 @@ export function createLayout(
     mask: tensor2d(mask, [batch, time]),
     tokenMask: tensor1d(tokenMask),
     positions: tensor1d(positions, "int32"),
+    byLength: createLengthGroups(lengths, tokens, bucket),
   };
+}
+
+/** All tensors of a layout, for whoever disposes it. */
+export function layoutTensors({ byLength, ...layout }: Layout): Tensor[] {
+  return [...Object.values(layout), ...Object.values(byLength)].filter((value) => value instanceof Tensor);
 }
 
 /** `[tokens, dim]` to `[batch, time, dim]`, zeros on padding. */

@@ -1,4 +1,4 @@
-// Which dialogues share a batch: a keyed random order for training, by length for evaluation.
+// Which dialogues share a batch: a keyed random order for training, dealt by length for evaluation.
 import { type Dialogue, drawPermutation, type Key } from "@merclab/core";
 
 /** Dialogues that share a batch, with their places in the list they come from. */
@@ -17,14 +17,21 @@ export function epochBatches(dialogues: readonly Dialogue[], batchSize: number, 
   return chunks([...order], batchSize).map((places) => places.flatMap((at) => dialogues[at] ?? []));
 }
 
-/** All dialogues once, those of similar length together, so that padding is small. */
+/**
+ * All dialogues once, dealt by length so that every batch gets long and short ones alike: batches of nearly one size, at
+ * most `batchSize` dialogues each, need few shapes.
+ */
 export function evaluationBatches(dialogues: readonly Dialogue[], batchSize: number): IndexedBatch[] {
+  const count = numberOfChunks(dialogues.length, batchSize);
   const length = (at: number): number => dialogues[at]?.speakers.length ?? 0;
-  const order = [...dialogues.keys()].sort((a, b) => length(a) - length(b) || a - b);
-  return chunks(order, batchSize).map((indices) => ({
-    indices,
-    dialogues: indices.flatMap((at) => dialogues[at] ?? []),
-  }));
+  const order = [...dialogues.keys()].sort((a, b) => length(b) - length(a) || a - b);
+  const dealt = Array.from({ length: count }, (): number[] => []);
+  order.forEach((index, turn) => {
+    const round = Math.floor(turn / count);
+    const place = turn % count;
+    dealt[round % 2 === 0 ? place : count - 1 - place]?.push(index); // forth and back
+  });
+  return dealt.map((indices) => ({ indices, dialogues: indices.flatMap((at) => dialogues[at] ?? []) }));
 }
 
 /**
@@ -44,8 +51,13 @@ export function restoreOrder<T>(batches: readonly IndexedBatch[], results: reado
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: numberOfChunks(items.length, size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+/** @throws RangeError where the size is no positive integer */
+function numberOfChunks(items: number, size: number): number {
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`batches: expected a positive batch size, got ${size}`);
   }
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+  return Math.ceil(items / size);
 }

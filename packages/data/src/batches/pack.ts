@@ -1,12 +1,14 @@
 // Dialogues to one packed batch, on the host and as tensors, and results back to dialogues.
-import { createLayout, type Dialogue, type Inputs, type ModalityInfo, type Targets } from "@merclab/core";
+import {
+  type Bucket,
+  createLayout,
+  type Dialogue,
+  type Inputs,
+  layoutTensors,
+  type ModalityInfo,
+  type Targets,
+} from "@merclab/core";
 import { dispose, type Tensor, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
-
-/** Sizes to round up to, so that compiled engines meet few shapes. */
-export interface Bucket {
-  readonly tokens?: number;
-  readonly time?: number;
-}
 
 /** A packed batch on the host: utterances lie end to end, padding tokens (all zeros) last. */
 export interface HostBatch {
@@ -67,13 +69,12 @@ export function packBatch(
     present[name] = tensor1d(host.present[name] ?? []);
   }
   const inputs: Inputs = { features, present, speakers: tensor1d(host.speakers, "int32"), layout };
-  const { toPadded, toPacked, mask, tokenMask, positions } = layout;
   const tensors: Tensor[] = [...Object.values(features), ...Object.values(present), inputs.speakers];
-  tensors.push(toPadded, toPacked, mask, tokenMask, positions);
+  tensors.push(...layoutTensors(layout));
   if (host.labels === undefined) {
     return { inputs, dispose: () => dispose(tensors) };
   }
-  const targets: Targets = { labels: tensor1d(host.labels, "int32"), mask: tokenMask.clone() };
+  const targets: Targets = { labels: tensor1d(host.labels, "int32"), mask: layout.tokenMask.clone() };
   tensors.push(targets.labels, targets.mask);
   return { inputs, targets, dispose: () => dispose(tensors) };
 }
