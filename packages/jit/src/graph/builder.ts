@@ -83,6 +83,19 @@ export class GraphBuilder {
     return value;
   }
 
+  /** Appends a node with several outputs. Unlike `emit`, it makes equal nodes again. */
+  emitMany(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly { readonly dtype: ElementType; readonly shape: Shape }[],
+    attributes: Attributes = {},
+  ): Value[] {
+    const values = outputs.map(({ dtype, shape }): Value => ({ name: this.nextName("v"), dtype, shape: [...shape] }));
+    const [output, ...further] = values;
+    this.nodes.push({ op, inputs, attributes, output: output as Value, further });
+    return values;
+  }
+
   reshape(x: Value, shape: Shape): Value {
     if (sameShape(x.shape, shape)) {
       return x;

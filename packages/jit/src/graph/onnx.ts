@@ -64,7 +64,7 @@ export interface Graph {
 
 /** Keeps what the outputs depend on. Inputs and constants among the outputs must have been taken out. */
 export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Graph {
-  const producers = new Map(builder.nodes.map((node) => [node.output, node]));
+  const producers = new Map(builder.nodes.flatMap((node) => outputsOf(node).map((output) => [output, node])));
   const used = new Set<Node>();
   const leaves = new Set<Value>();
   const open = [...outputs];
@@ -94,7 +94,7 @@ export function encodeModel(graph: Graph): Uint8Array {
       name: "traced",
       node: graph.nodes.map((node) => ({
         input: node.inputs.map((input) => input?.name ?? ""),
-        output: [node.output.name],
+        output: outputsOf(node).map(({ name }) => name),
         name: node.output.name,
         op_type: node.op,
         attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
@@ -105,6 +105,10 @@ export function encodeModel(graph: Graph): Uint8Array {
     },
   };
   return ModelProto.encode(model).finish();
+}
+
+function outputsOf(node: Node): Value[] {
+  return [node.output, ...(node.further ?? [])];
 }
 
 function attribute(name: string, value: AttributeValue): object {

@@ -28,6 +28,8 @@ export interface Node {
   readonly inputs: readonly (Value | undefined)[];
   readonly attributes: Attributes;
   readonly output: Value;
+  /** Outputs after the first. */
+  readonly further?: readonly Value[];
 }
 
 export function sizeOf(shape: Shape): number {
