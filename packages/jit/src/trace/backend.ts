@@ -16,6 +16,7 @@ import {
 import { JitError } from "../errors.ts";
 import type { Value } from "../graph/value.ts";
 import { RULES } from "../rules/index.ts";
+import { REFUSED } from "../rules/refused.ts";
 import { type Rule, RuleRefusal } from "../rules/rule.ts";
 import { currentTrace } from "./current.ts";
 import { describeTensor } from "./describe.ts";
@@ -100,7 +101,7 @@ function kernelOf(kernelName: string, rule: Rule | undefined): KernelFunc {
   return ({ inputs, attrs }) => {
     const trace = required();
     if (rule === undefined) {
-      throw refusal(kernelName, inputs, attrs, "there is no rule for this kernel");
+      throw refusal(kernelName, inputs, attrs, REFUSED.get(kernelName) ?? "there is no rule for this kernel");
     }
     try {
       const values = rule({
