@@ -2,6 +2,7 @@
 import { activationRules } from "./activations.ts";
 import { arithmeticRules } from "./arithmetic.ts";
 import { blockRules } from "./blocks.ts";
+import { convolutionRules } from "./convolution.ts";
 import { einsumRules } from "./einsum.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { fillRules } from "./fills.ts";
@@ -25,6 +26,7 @@ export const FAMILIES: Readonly<Record<string, Readonly<Record<string, Rule>>>> 
   ranking: rankingRules,
   products: productRules,
   einsum: einsumRules,
+  convolution: convolutionRules,
   shapes: shapeRules,
   padding: paddingRules,
   blocks: blockRules,
