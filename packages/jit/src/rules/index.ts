@@ -8,7 +8,9 @@ import { elementwiseRules } from "./elementwise.ts";
 import { fillRules } from "./fills.ts";
 import { gatherRules } from "./gather.ts";
 import { logicRules } from "./logic.ts";
+import { normalizationRules } from "./normalization.ts";
 import { paddingRules } from "./padding.ts";
+import { poolingRules } from "./pooling.ts";
 import { productRules } from "./products.ts";
 import { rankingRules } from "./ranking.ts";
 import { reductionRules } from "./reductions.ts";
@@ -27,6 +29,8 @@ export const FAMILIES: Readonly<Record<string, Readonly<Record<string, Rule>>>> 
   products: productRules,
   einsum: einsumRules,
   convolution: convolutionRules,
+  pooling: poolingRules,
+  normalization: normalizationRules,
   shapes: shapeRules,
   padding: paddingRules,
   blocks: blockRules,
