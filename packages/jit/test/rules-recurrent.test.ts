@@ -180,7 +180,6 @@ describe("models", () => {
           return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d([0, 2], "int32"), 3), logits);
         },
         [tokens, ...list],
-        { tolerance: 1e-4 },
       ),
     );
   });
