@@ -237,6 +237,14 @@ describe("depthwise convolution", () => {
     },
   );
 
+  it("with channels first is refused", async () => {
+    const fn = jit((a: tf.Tensor, f: tf.Tensor) =>
+      tf.depthwiseConv2d(a as tf.Tensor4D, f as tf.Tensor4D, 1, "valid", "NCHW"),
+    );
+    await expect(fn(tf.zeros([1, 2, 3, 3]), tf.zeros([2, 2, 2, 1]))).rejects.toThrow(/Depthwise.*\(NHWC\) only/);
+    await fn.dispose();
+  });
+
   it("separableConv2d", async () => {
     await property(fc.tuple(hosts([2, 5, 4, 3]), hosts([3, 2, 3, 2]), hosts([1, 1, 6, 4])), (operands) =>
       expectAgreement(

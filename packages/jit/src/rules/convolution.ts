@@ -3,7 +3,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf, type Value } from "../graph/value.ts";
 import { finishFused } from "./activations.ts";
 import { reduceAxes } from "./reductions.ts";
-import { attribute, expectDtype, operand, type Rule, type RuleCall } from "./rule.ts";
+import { attribute, expectDtype, operand, type Rule, type RuleCall, RuleRefusal } from "./rule.ts";
 import { concatValues } from "./shapes.ts";
 import {
   channelsFirst,
@@ -122,10 +122,14 @@ function convolution(call: RuleCall): Value {
 
 function depthwise(call: RuleCall): Value {
   const { graph } = call;
+  if (isChannelsFirst(call)) {
+    throw new RuleRefusal(
+      "tfjs's gradient of it takes channels that come last (NHWC) only; transpose before and after",
+    );
+  }
   const [x, filter] = [floats(call, "x"), floats(call, "filter")];
   const windows = convolutionWindows(call, x.shape, filter.shape, true);
-  const channels = filter.shape[2] ?? 0;
-  return fromLast(call, convolve(graph, toLast(call, x), depthwiseFilter(graph, filter), windows, channels));
+  return convolve(graph, x, depthwiseFilter(graph, filter), windows, filter.shape[2] ?? 0);
 }
 
 /** `dy` and its windows over an operand and filter of these shapes. */
@@ -174,5 +178,5 @@ export const convolutionRules: Readonly<Record<string, Rule>> = {
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,
   FusedConv2D: (call) => finishFused(call, convolution(call), isChannelsFirst(call)),
-  FusedDepthwiseConv2D: (call) => finishFused(call, depthwise(call), isChannelsFirst(call)),
+  FusedDepthwiseConv2D: (call) => finishFused(call, depthwise(call)),
 };

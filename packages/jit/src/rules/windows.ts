@@ -3,7 +3,7 @@ import { backend_util } from "@tensorflow/tfjs-core";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf, type Value } from "../graph/value.ts";
 import { padValue } from "./padding.ts";
-import { type RuleCall, RuleRefusal } from "./rule.ts";
+import { attribute, type RuleCall, RuleRefusal } from "./rule.ts";
 import { sliceValue } from "./shapes.ts";
 
 /** One number per spatial axis: rows and columns, or depth, rows and columns. */
@@ -89,14 +89,13 @@ function windows3d(info: backend_util.Conv3DInfo): Windows {
   });
 }
 
-/** What tfjs's kernels of convolution and pooling are told. */
-interface WindowAttributes {
-  readonly strides: never;
-  readonly pad: never;
-  readonly dilations?: never;
-  readonly dimRoundingMode?: never;
-  readonly dataFormat?: string;
-  readonly filterSize?: never;
+/** What tfjs's kernels of convolution and pooling are told; its own functions make sense of it. */
+function slides(call: RuleCall) {
+  return {
+    strides: attribute<never>(call, "strides"),
+    pad: attribute<never>(call, "pad"),
+    rounding: call.attributes.dimRoundingMode as "floor" | "round" | "ceil" | undefined,
+  };
 }
 
 export const isChannelsFirst = ({ attributes }: RuleCall): boolean => attributes.dataFormat === "NCHW";
@@ -108,31 +107,23 @@ export function convolutionWindows(
   filter: readonly number[],
   depthwise = false,
 ): Windows {
-  const { strides, pad, dilations, dimRoundingMode } = call.attributes as unknown as WindowAttributes;
-  const spread = dilations ?? (1 as never);
+  const { strides, pad, rounding } = slides(call);
+  const dilations = (call.attributes.dilations ?? 1) as never;
+  const [shape, size] = [[...input] as never, [...filter] as never];
   if (input.length === 5) {
-    return windows3d(backend_util.computeConv3DInfo([...input] as never, [...filter] as never, strides, spread, pad));
+    return windows3d(backend_util.computeConv3DInfo(shape, size, strides, dilations, pad));
   }
   const layout = isChannelsFirst(call) ? "channelsFirst" : "channelsLast";
-  const info = backend_util.computeConv2DInfo(
-    [...input] as never,
-    [...filter] as never,
-    strides,
-    spread,
-    pad,
-    dimRoundingMode,
-    depthwise,
-    layout,
-  );
+  const info = backend_util.computeConv2DInfo(shape, size, strides, dilations, pad, rounding, depthwise, layout);
   return checkCounts(windows2d(info), pad);
 }
 
 export function poolingWindows(call: RuleCall, input: readonly number[]): Windows {
-  const { strides, pad, dimRoundingMode, filterSize } = call.attributes as unknown as WindowAttributes;
-  const [shape, size, one] = [[...input] as never, filterSize as never, 1 as never];
+  const { strides, pad, rounding } = slides(call);
+  const [shape, size, one] = [[...input] as never, attribute<never>(call, "filterSize"), 1 as never];
   return input.length === 5
-    ? windows3d(backend_util.computePool3DInfo(shape, size, strides, one, pad, dimRoundingMode))
-    : checkCounts(windows2d(backend_util.computePool2DInfo(shape, size, strides, one, pad, dimRoundingMode)), pad);
+    ? windows3d(backend_util.computePool3DInfo(shape, size, strides, one, pad, rounding))
+    : checkCounts(windows2d(backend_util.computePool2DInfo(shape, size, strides, one, pad, rounding)), pad);
 }
 
 /** A gradient has as many windows as its result had: tfjs does not tell gradients how that was rounded. */
