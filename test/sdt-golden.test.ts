@@ -21,7 +21,6 @@ import {
   matMul,
   mul,
   norm,
-  ones,
   relu,
   slice,
   softmax,

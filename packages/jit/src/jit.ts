@@ -2,7 +2,6 @@
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { JitError } from "./errors.ts";
-import { encodeModel } from "./graph/onnx.ts";
 import type { HostBackend } from "./session/host-backend.ts";
 import { hostBackend } from "./session/host-backend.ts";
 import { Program } from "./session/program.ts";
@@ -151,7 +150,7 @@ async function compile(
     return { program: new Program(traced, undefined, host), report, release: async () => {} };
   }
   const started = performance.now();
-  const { session, compiledBy, release } = await sessionFor(encodeModel(traced.graph), options);
+  const { session, compiledBy, release } = await sessionFor(traced.graph, options);
   const report = { ...about, compileMs: performance.now() - started, compiledBy };
   return { program: new Program(traced, session, host), report, release };
 }

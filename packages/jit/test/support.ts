@@ -1,10 +1,24 @@
 // A function compiled against the same function run eagerly on tfjs's cpu backend: values and gradients.
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-layers"; // registers the gradients of tfjs's ops
-import { add, dispose, engine, mul, setBackend, sum, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import {
+  add,
+  dispose,
+  engine,
+  mul,
+  reshape,
+  setBackend,
+  slice,
+  split,
+  sum,
+  Tensor,
+  tensor,
+} from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { expect } from "vitest";
-import { jit } from "../src/index.ts";
+import { jit, RULES } from "../src/index.ts";
+import { FAMILIES } from "../src/rules/index.ts";
+import type { Rule } from "../src/rules/rule.ts";
 
 export type Dtype = "float32" | "int32" | "bool";
 
@@ -14,7 +28,36 @@ export interface Host {
   readonly values: readonly number[];
 }
 
+/** A vector of these numbers. */
+export const vector = (dtype: Dtype, ...values: readonly number[]): Host => ({ shape: [values.length], dtype, values });
+
 export const toTensor = ({ shape, dtype, values }: Host): Tensor => tensor([...values], [...shape], dtype);
+
+/** Kernels whose rules ran in some trace of this file, and those that a test is named after. */
+const ran = new Set<string>();
+const named = new Set<string>();
+for (const [kernel, rule] of RULES) {
+  (RULES as Map<string, Rule>).set(kernel, (call) => {
+    ran.add(kernel);
+    return rule(call);
+  });
+}
+
+/** Says which kernels a test is about. */
+export function cover(...kernels: readonly string[]): string {
+  for (const kernel of kernels) {
+    named.add(kernel);
+  }
+  return kernels.join(", ");
+}
+
+/** At the end of a file: every kernel of these families has a test, and the tests ran the rules that they name. */
+export function expectCovered(...families: readonly string[]): void {
+  const kernels = families.flatMap((family) => Object.keys(FAMILIES[family] ?? {}));
+  expect(kernels.length).toBeGreaterThan(0);
+  expect(kernels.filter((kernel) => !named.has(kernel) || !ran.has(kernel))).toEqual([]);
+  expect([...named].filter((kernel) => !ran.has(kernel))).toEqual([]);
+}
 
 /** Largest relative difference of a value or gradient, and the absolute one near 0. */
 const TOLERANCE = 2e-5;
@@ -59,17 +102,24 @@ function wave(shape: readonly number[], seed: number): Tensor {
   );
 }
 
-/** Runs `fn` eagerly and compiled. @param gradients false for kernels that tfjs has no gradient of */
+interface Agreement {
+  /** False for kernels that tfjs has no gradient of, or a wrong one. */
+  readonly gradients?: boolean;
+  readonly tolerance?: number;
+  /** What is compiled, where tfjs's cpu backend needs other words for the same; `fn` where absent. */
+  readonly compiled?: Fn;
+}
+
+/** Runs `fn` eagerly and compiled. */
 export async function expectAgreement(
   fn: Fn,
   inputs: readonly Host[],
-  { gradients = true, tolerance = TOLERANCE }: { gradients?: boolean; tolerance?: number } = {},
+  { gradients = true, tolerance = TOLERANCE, compiled: traced = fn }: Agreement = {},
 ): Promise<void> {
   await setBackend("cpu");
   const tensors = inputs.map(toTensor);
-  const both = withGradients(fn, gradients);
-  const expected = both(...tensors);
-  const compiled = jit(both, { threads: 1, optimization: "basic" });
+  const expected = withGradients(fn, gradients)(...tensors);
+  const compiled = jit(withGradients(traced, gradients), { threads: 1, optimization: "basic" });
   try {
     const actual = await compiled(...tensors);
     expected.outputs.forEach((output, i) => {
@@ -89,11 +139,29 @@ export async function expectAgreement(
   }
 }
 
+/** Some gradients of tfjs call methods that only the whole of tfjs adds to tensors. */
+export function chainOps(): void {
+  Object.assign(Tensor.prototype, {
+    reshape(this: Tensor, shape: number[]): Tensor {
+      return reshape(this, shape);
+    },
+    slice(this: Tensor, begin: number, size: number): Tensor {
+      return slice(this, begin, size);
+    },
+    split(this: Tensor, count: number, axis: number): Tensor[] {
+      return split(this, count, axis);
+    },
+  });
+}
+
 /** Runs of each property; every run compiles a graph of its own. */
 export const RUNS = 5;
 
-export const property = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>): Promise<void> =>
-  fc.assert(fc.asyncProperty(arbitrary, check), { numRuns: RUNS });
+export const property = <T>(
+  arbitrary: fc.Arbitrary<T>,
+  check: (value: T) => Promise<void>,
+  runs = RUNS,
+): Promise<void> => fc.assert(fc.asyncProperty(arbitrary, check), { numRuns: runs });
 
 export const shapes = (minRank = 0, maxRank = 3): fc.Arbitrary<number[]> =>
   fc.array(fc.integer({ min: 1, max: 4 }), { minLength: minRank, maxLength: maxRank });
@@ -132,5 +200,24 @@ export const broadcastPairs: fc.Arbitrary<[number[], number[]]> = shapes(1, 3).c
 
 /** An axis of a rank, from either end. */
 export const axes = (rank: number): fc.Arbitrary<number> => fc.integer({ min: -rank, max: rank - 1 });
+
+export const DTYPES: readonly Dtype[] = ["float32", "int32", "bool"];
+export const ranked = (min: number, max = 3, dtype: Dtype = "float32") =>
+  shapes(min, max).chain((shape) => hosts(shape, { dtype }));
+
+/** The same property of every dtype; gradients of floats. */
+export async function everyDtype<T extends readonly [Host, ...unknown[]]>(
+  make: (dtype: Dtype) => fc.Arbitrary<T>,
+  fn: (x: Tensor, ...rest: T extends readonly [Host, ...infer R] ? R : never) => Tensor | Tensor[],
+  gradients = true,
+): Promise<void> {
+  for (const dtype of DTYPES) {
+    await property(make(dtype), ([x, ...rest]) =>
+      expectAgreement((a) => fn(a as Tensor, ...(rest as never)), [x as Host], {
+        gradients: gradients && dtype === "float32",
+      }),
+    );
+  }
+}
 
 export { fc };

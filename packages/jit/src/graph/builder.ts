@@ -76,9 +76,7 @@ export class GraphBuilder {
     attributes: Attributes = {},
     known: Pick<Value, "uniform" | "expanded"> = {},
   ): Value {
-    if (inputs.some((input) => input?.afterGraph === true)) {
-      throw new RangeError("an operand is the result of a kernel that runs after the graph; it can only be returned");
-    }
+    refuseAfterGraph(inputs);
     const names = inputs.map((input) => input?.name ?? "").join(",");
     const key = `${op}(${names})${JSON.stringify(attributes)}:${output.dtype}`;
     const same = this.made.get(key);
@@ -89,6 +87,20 @@ export class GraphBuilder {
     this.nodes.push({ op, inputs, attributes, output: value });
     this.made.set(key, value);
     return value;
+  }
+
+  /** Appends a node with several outputs. Unlike `emit`, it makes equal nodes again. */
+  emitMany(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly { readonly dtype: ElementType; readonly shape: Shape }[],
+    attributes: Attributes = {},
+  ): Value[] {
+    refuseAfterGraph(inputs);
+    const values = outputs.map(({ dtype, shape }): Value => ({ name: this.nextName("v"), dtype, shape: [...shape] }));
+    const [output, ...further] = values;
+    this.nodes.push({ op, inputs, attributes, output: output as Value, further });
+    return values;
   }
 
   reshape(x: Value, shape: Shape): Value {
@@ -186,6 +198,12 @@ export class GraphBuilder {
   private nextName(prefix: string): string {
     this.counter += 1;
     return `${prefix}${this.counter}`;
+  }
+}
+
+function refuseAfterGraph(inputs: readonly (Value | undefined)[]): void {
+  if (inputs.some((input) => input?.afterGraph === true)) {
+    throw new RangeError("an operand is the result of a kernel that runs after the graph; it can only be returned");
   }
 }
 

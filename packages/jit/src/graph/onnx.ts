@@ -1,7 +1,7 @@
 // A graph as an ONNX model: the part of onnx.proto that is used here, coded by protobufjs.
 import protobuf from "protobufjs";
 import { type GraphBuilder, ONNX_TYPES } from "./builder.ts";
-import { type AttributeValue, type Node, sizeOf, type Value } from "./value.ts";
+import { type AttributeValue, type Node, outputsOf, sizeOf, type Value } from "./value.ts";
 
 /** The operator set that the rules are written for, and the file format that goes with it. */
 export const ONNX_OPSET = 21;
@@ -64,7 +64,7 @@ export interface Graph {
 
 /** Keeps what the outputs depend on. Inputs and constants among the outputs must have been taken out. */
 export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Graph {
-  const producers = new Map(builder.nodes.map((node) => [node.output, node]));
+  const producers = new Map(builder.nodes.flatMap((node) => outputsOf(node).map((output) => [output, node])));
   const used = new Set<Node>();
   const leaves = new Set<Value>();
   const open = [...outputs];
@@ -94,7 +94,7 @@ export function encodeModel(graph: Graph): Uint8Array {
       name: "traced",
       node: graph.nodes.map((node) => ({
         input: node.inputs.map((input) => input?.name ?? ""),
-        output: [node.output.name],
+        output: outputsOf(node).map(({ name }) => name),
         name: node.output.name,
         op_type: node.op,
         attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),

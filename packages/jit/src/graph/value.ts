@@ -30,6 +30,12 @@ export interface Node {
   readonly inputs: readonly (Value | undefined)[];
   readonly attributes: Attributes;
   readonly output: Value;
+  /** Outputs after the first. */
+  readonly further?: readonly Value[];
+}
+
+export function outputsOf({ output, further = [] }: Node): Value[] {
+  return [output, ...further];
 }
 
 export function sizeOf(shape: Shape): number {

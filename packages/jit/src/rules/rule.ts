@@ -35,11 +35,44 @@ export function attribute<T>(call: RuleCall, name: string): T {
   return value as T;
 }
 
+export const NUMBERS: readonly ElementType[] = ["float32", "int32"];
+
 export function expectDtype(value: Value, ...allowed: readonly ElementType[]): Value {
   if (!allowed.includes(value.dtype)) {
-    throw new RuleRefusal(`expected ${allowed.join(" or ")}, got ${value.dtype}`);
+    throw new RuleRefusal(`expected ${allowed.join(" or ")}, got ${value.dtype}; cast it`);
   }
   return value;
+}
+
+/** @throws RuleRefusal where the dtypes differ */
+export function expectOneDtype(...values: readonly Value[]): void {
+  if (values.some(({ dtype }) => dtype !== values[0]?.dtype)) {
+    throw new RuleRefusal(`the operands have different dtypes, ${values.map(({ dtype }) => dtype).join(" and ")}`);
+  }
+}
+
+/** A kernel with one operand `x`, of float32 where no dtypes are given. */
+export function unary(make: (graph: GraphBuilder, x: Value) => Value, ...dtypes: readonly ElementType[]): Rule {
+  return (call) =>
+    make(call.graph, expectDtype(operand(call, "x"), ...(dtypes.length > 0 ? dtypes : ["float32" as const])));
+}
+
+/** A kernel with one operand that is one ONNX op. */
+export function unaryOp(op: string, ...dtypes: readonly ElementType[]): Rule {
+  return unary((graph, x) => graph.elementwise(op, [x]), ...dtypes);
+}
+
+/** A kernel with operands `a` and `b` of one dtype. */
+export function binary(
+  make: (graph: GraphBuilder, a: Value, b: Value) => Value,
+  ...dtypes: readonly ElementType[]
+): Rule {
+  return (call) => {
+    const a = expectDtype(operand(call, "a"), ...dtypes);
+    const b = expectDtype(operand(call, "b"), ...dtypes);
+    expectOneDtype(a, b);
+    return make(call.graph, a, b);
+  };
 }
 
 /** Axes of a reduction, from the front and in order; none given means all. */

@@ -1,8 +1,9 @@
-// Kernels that move elements without changing them, and those that make tensors of nothing.
+// Kernels that move elements without changing them.
 import { slice_util } from "@tensorflow/tfjs-core";
 import type { GraphBuilder } from "../graph/builder.ts";
-import { type ElementType, frontAxis, makeElements, sizeOf, type Value } from "../graph/value.ts";
-import { attribute, operand, operands, type Rule, RuleRefusal } from "./rule.ts";
+import { frontAxis, makeElements, sizeOf, type Value } from "../graph/value.ts";
+import { choose } from "./logic.ts";
+import { attribute, expectOneDtype, operand, operands, type Rule, RuleRefusal } from "./rule.ts";
 
 /** Further out than any axis is long: for ONNX's Slice, "to the very start" of an axis that is read backwards. */
 const BEFORE_START = -(2 ** 31);
@@ -22,18 +23,31 @@ export function sliceValue(graph: GraphBuilder, x: Value, begin: readonly number
   });
 }
 
-function concatValues(graph: GraphBuilder, parts: readonly Value[], axis: number): Value {
+/** `length` elements of one axis, all of the others. */
+export function sliceAxis(graph: GraphBuilder, x: Value, axis: number, begin: number, length: number): Value {
+  const begins = x.shape.map((_, i) => (i === axis ? begin : 0));
+  const sizes = x.shape.map((dim, i) => (i === axis ? length : dim));
+  return sliceValue(graph, x, begins, sizes);
+}
+
+/** Parts without elements add to the shape alone. */
+export function concatValues(graph: GraphBuilder, parts: readonly Value[], axis: number): Value {
   const [first] = parts;
-  if (first === undefined || parts.length === 1) {
-    return first as Value;
+  if (first === undefined) {
+    throw new RuleRefusal("nothing to concatenate");
   }
-  if (parts.some(({ dtype }) => dtype !== first.dtype)) {
-    throw new RuleRefusal("the operands have different dtypes");
-  }
+  expectOneDtype(...parts);
   const shape = first.shape.map((dim, i) =>
     i === axis ? parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0) : dim,
   );
-  return graph.emit("Concat", parts, { dtype: first.dtype, shape }, { axis });
+  if (sizeOf(shape) === 0) {
+    return graph.constant(makeElements(first.dtype, []), first.dtype, shape);
+  }
+  const filled = parts.filter((part) => sizeOf(part.shape) > 0);
+  if (filled.length === 1) {
+    return filled[0] as Value;
+  }
+  return graph.emit("Concat", filled, { dtype: first.dtype, shape }, { axis });
 }
 
 const reshape: Rule = (call) => {
@@ -101,8 +115,7 @@ const stridedSlice: Rule = (call) => {
 const concat: Rule = (call) => {
   const parts = operands(call);
   const axis = frontAxis(attribute<number>(call, "axis"), parts[0]?.shape.length ?? 0);
-  const filled = parts.filter(({ shape }) => sizeOf(shape) > 0);
-  return concatValues(call.graph, filled.length > 0 ? filled : parts.slice(0, 1), axis);
+  return concatValues(call.graph, parts, axis);
 };
 
 const pack: Rule = (call) => {
@@ -118,14 +131,8 @@ const pack: Rule = (call) => {
 function splitValue(graph: GraphBuilder, x: Value, axis: number, sizes: readonly number[]): Value[] {
   let start = 0;
   return sizes.map((length) => {
-    const begin = x.shape.map((_, i) => (i === axis ? start : 0));
     start += length;
-    return sliceValue(
-      graph,
-      x,
-      begin,
-      x.shape.map((dim, i) => (i === axis ? length : dim)),
-    );
+    return sliceAxis(graph, x, axis, start - length, length);
   });
 }
 
@@ -169,98 +176,41 @@ const tile: Rule = (call) => {
 
 const broadcastTo: Rule = (call) => call.graph.expand(operand(call, "x"), attribute<number[]>(call, "shape"));
 
-const pad: Rule = (call) => {
-  const x = operand(call, "x");
-  const paddings = attribute<[number, number][]>(call, "paddings");
-  const value = attribute<number>(call, "constantValue");
-  return padValue(call.graph, x, paddings, "constant", call.graph.scalar(value, x.dtype));
-};
-
-const mirrorPad: Rule = (call) => {
-  if (call.attributes.mode !== "reflect") {
-    throw new RuleRefusal("ONNX has no padding that repeats the edge (symmetric)");
-  }
-  return padValue(call.graph, operand(call, "x"), attribute<[number, number][]>(call, "paddings"), "reflect");
-};
-
-function padValue(
-  graph: GraphBuilder,
-  x: Value,
-  paddings: readonly (readonly [number, number])[],
-  mode: string,
-  value?: Value,
-): Value {
-  if (paddings.every(([before, after]) => before === 0 && after === 0)) {
+function reverseAxes(graph: GraphBuilder, x: Value, axes: readonly number[]): Value {
+  if (axes.length === 0) {
     return x;
   }
-  const pads = graph.ints([...paddings.map(([before]) => before), ...paddings.map(([, after]) => after)]);
-  const shape = x.shape.map((dim, i) => dim + (paddings[i]?.[0] ?? 0) + (paddings[i]?.[1] ?? 0));
-  return graph.emit("Pad", [x, pads, ...(value === undefined ? [] : [value])], { dtype: x.dtype, shape }, { mode });
+  const lists = [axes.map(() => -1), axes.map(() => BEFORE_START), axes, axes.map(() => -1)];
+  return graph.emit("Slice", [x, ...lists.map((list) => graph.ints(list))], x);
 }
 
 const reverse: Rule = (call) => {
   const x = operand(call, "x");
   const axes = [attribute<number | number[]>(call, "dims")].flat().map((axis) => frontAxis(axis, x.shape.length));
-  if (axes.length === 0) {
-    return x;
-  }
-  const lists = [axes.map(() => -1), axes.map(() => BEFORE_START), axes, axes.map(() => -1)];
-  return call.graph.emit("Slice", [x, ...lists.map((list) => call.graph.ints(list))], x);
+  return reverseAxes(call.graph, x, axes);
 };
 
-function plainDtype(dtype: unknown): ElementType {
-  if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
-    throw new RuleRefusal(`cannot make a tensor of ${String(dtype)}`);
-  }
-  return dtype;
-}
+/** Of images, `[batch, height, width, channels]`. */
+const flipLeftRight: Rule = (call) => reverseAxes(call.graph, operand(call, "image"), [2]);
 
-const fill: Rule = (call) => {
-  const value = attribute<number>(call, "value");
-  return call.graph.full(attribute<number[]>(call, "shape"), value, plainDtype(call.attributes.dtype ?? "float32"));
-};
-
-const range: Rule = (call) => {
-  const [start, stop, step] = ["start", "stop", "step"].map((name) => attribute<number>(call, name)) as [
-    number,
-    number,
-    number,
-  ];
-  // An interval that the step leads away from is empty; tfjs takes a step of 1 downwards as −1.
-  const used = stop < start && step === 1 ? -1 : step;
-  const length = start === stop || stop - start > 0 !== used > 0 ? 0 : Math.abs(Math.ceil((stop - start) / used));
-  const dtype = plainDtype(call.attributes.dtype ?? "float32");
-  const elements = makeElements(dtype, new Array<number>(length).fill(0)) as Float32Array | Int32Array;
-  for (let i = 0, at = start; i < length; i++, at += used) {
-    elements[i] = at;
-  }
-  return call.graph.constant(elements, dtype, [length]);
-};
-
-const linSpace: Rule = (call) => {
-  const [start, stop, num] = ["start", "stop", "num"].map((name) => attribute<number>(call, name)) as [
-    number,
-    number,
-    number,
-  ];
-  const step = (stop - start) / (num - 1);
-  return call.graph.constant(
-    Float32Array.from({ length: num }, (_, i) => start + i * step),
-    "float32",
-    [num],
-  );
+/** The elements on the diagonal of a matrix of zeros; axes of `x` come twice. */
+const diag: Rule = (call) => {
+  const { graph } = call;
+  const x = operand(call, "x");
+  const size = sizeOf(x.shape);
+  const isDiagonal = Uint8Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+  const mask = graph.constant(isDiagonal, "bool", [size, size]);
+  const row = graph.reshape(x, [1, size]);
+  return graph.reshape(choose(graph, mask, row, graph.scalar(0, x.dtype)), [...x.shape, ...x.shape]);
 };
 
 export const shapeRules: Readonly<Record<string, Rule>> = {
   BroadcastTo: broadcastTo,
   Concat: concat,
+  Diag: diag,
   ExpandDims: expandDims,
-  Fill: fill,
-  LinSpace: linSpace,
-  MirrorPad: mirrorPad,
+  FlipLeftRight: flipLeftRight,
   Pack: pack,
-  PadV2: pad,
-  Range: range,
   Reshape: reshape,
   Reverse: reverse,
   Slice: slice,

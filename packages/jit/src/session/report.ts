@@ -1,6 +1,6 @@
 // What is known of a compiled graph.
-import type { Node, Value } from "../graph/value.ts";
-import { sizeOf } from "../graph/value.ts";
+import type { Graph } from "../graph/onnx.ts";
+import { type Node, outputsOf, sizeOf, type Value } from "../graph/value.ts";
 import type { Program } from "./program.ts";
 
 export interface ProgramReport {
@@ -49,7 +49,7 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
     constantBytes: bytesOf(graph.constants),
     capturedBytes,
     outputBytes: bytesOf(graph.outputs),
-    peakValueBytes: peakBytes(graph.nodes, graph.outputs),
+    peakValueBytes: peakBytes(graph),
     runs: program.runs,
     runMs: { hostInputs: perRun(filling), graph: perRun(running), hostKernels: perRun(hostKernels) },
   };
@@ -72,7 +72,7 @@ function productFlops({ op, inputs, output, attributes }: Node): number {
 }
 
 /** Bytes of the values that are alive at a time; outputs lie in memory of their own. */
-function peakBytes(nodes: readonly Node[], outputs: readonly Value[]): number {
+export function peakBytes({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): number {
   const lastUse = new Map<Value, number>();
   nodes.forEach(({ inputs }, i) => {
     for (const input of inputs) {
@@ -82,13 +82,13 @@ function peakBytes(nodes: readonly Node[], outputs: readonly Value[]): number {
     }
   });
   const apart = new Set(outputs);
-  const inside = new Set(nodes.map(({ output }) => output).filter((value) => !apart.has(value)));
+  const inside = new Set(nodes.flatMap(outputsOf).filter((value) => !apart.has(value)));
   let alive = 0;
   let peak = 0;
-  nodes.forEach(({ inputs, output }, i) => {
-    alive += inside.has(output) ? bytesOf([output]) : 0;
+  nodes.forEach((node, i) => {
+    alive += bytesOf(outputsOf(node).filter((value) => inside.has(value)));
     peak = Math.max(peak, alive);
-    for (const input of new Set(inputs)) {
+    for (const input of new Set(node.inputs)) {
       alive -= input !== undefined && inside.has(input) && lastUse.get(input) === i ? bytesOf([input]) : 0;
     }
   });

@@ -18,6 +18,7 @@ import type { Value } from "../graph/value.ts";
 import type { HostAttributes, HostKernel } from "../host-kernels/host-kernel.ts";
 import { HOST_KERNELS } from "../host-kernels/index.ts";
 import { RULES } from "../rules/index.ts";
+import { REFUSED } from "../rules/refused.ts";
 import { RuleRefusal } from "../rules/rule.ts";
 import { currentTrace } from "./current.ts";
 import { describeTensor } from "./describe.ts";
@@ -104,7 +105,7 @@ function kernelOf(kernelName: string): KernelFunc {
   return ({ inputs, attrs }) => {
     const trace = required();
     if (rule === undefined && hostKernel === undefined) {
-      throw refusal(kernelName, inputs, attrs, "there is no rule for this kernel");
+      throw refusal(kernelName, inputs, attrs, REFUSED.get(kernelName) ?? "there is no rule for this kernel");
     }
     const attributes = (attrs ?? {}) as Readonly<Record<string, unknown>>;
     try {
