@@ -81,7 +81,7 @@ function noteLine(result: RowResult): string {
       : agreement.agrees
         ? `the sides agree to ${agreement.difference.toExponential(0)}`
         : `THE SIDES DISAGREE by ${agreement.difference.toExponential(1)} (${agreement.at}; ${TOLERANCE} is allowed)`;
-  return `${row}: ${sample} of ${batchSize} dialogues, ${rounds} rounds; ${data}; ${agreed}.`;
+  return `${row}: ${sample} of ${batchSize} dialogues, ${rounds} ${rounds === 1 ? "round" : "rounds"}; ${data}; ${agreed}.`;
 }
 
 function percent(share: number): string {

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { sampleBatches, utterancesOf } from "../benchmarks/batches.ts";
 import { inventCorpus, type Talk } from "../benchmarks/corpus.ts";
+import { ourSide, referenceSide } from "../benchmarks/side.ts";
 import { batchMedians, bootstrapRatio, median, sumOfMedians } from "../benchmarks/statistics.ts";
 
 describe("times", () => {
@@ -68,6 +69,24 @@ describe("batches", () => {
     expect(all.every(({ labels }) => labels.every((label) => label >= 0 && label < corpus.classes.length))).toBe(true);
     expect(all.every(({ speakers }) => speakers.every((each) => each >= 0 && each < corpus.numSpeakers))).toBe(true);
     expect(corpus.trainClassCounts.reduce((sum, count) => sum + count, 0)).toBe(utterancesOf(corpus.parts.train));
+  });
+});
+
+describe("a side", () => {
+  it("that ends early is told with what it said", async () => {
+    const side = referenceSide(process.execPath, 1).start("nowhere", "none.json"); // Node reads no Python
+    await expect(side.ask("init")).rejects.toMatchObject({
+      code: "engine",
+      message: expect.stringContaining('the side PyTorch failed: it ended with code 9 at "init"'),
+      hint: expect.stringContaining("node"),
+    });
+  });
+
+  it("that cannot do what it is asked says why, and goes on", async () => {
+    const side = ourSide("cpu").start("nowhere", "none.json");
+    await expect(side.ask("init")).rejects.toThrow(/ENOENT.*none\.json/);
+    await expect(side.ask("epoch-step 0")).rejects.toThrow("the first command must be init");
+    await side.quit();
   });
 });
 
