@@ -1,6 +1,7 @@
 // Both sides work through the same batches in turn, in one run, so that whatever else the machine does hits both.
 import { setTimeout as pause } from "node:timers/promises";
 import { MerclabError } from "@merclab/core";
+import { startLoadMeter } from "./load.ts";
 import type { BatchAnswer, InitAnswer, ReportAnswer } from "./protocol.ts";
 import { SETTINGS_FILES } from "./row-folder.ts";
 import type { Row } from "./rows.ts";
@@ -9,6 +10,12 @@ import type { Times } from "./statistics.ts";
 
 /** Between steps, so that threads of one side that still spin on their work queue have gone to sleep. */
 const PAUSE_MS = 200;
+
+export interface Measured {
+  readonly sides: readonly SideTimes[];
+  /** Share of the machine's CPU time that others took meanwhile. */
+  readonly otherLoad: number;
+}
 
 export interface SideTimes {
   readonly name: string;
@@ -40,12 +47,13 @@ export function measureSides(
   batches: number,
   rounds: number,
   onStep: (step: Step) => void,
-): Promise<SideTimes[]> {
+): Promise<Measured> {
   return withSides(kinds, folder, SETTINGS_FILES.timing, async (sides) => {
     const inits: InitAnswer[] = [];
     for (const side of sides) {
       inits.push(await side.ask<InitAnswer>("init"));
     }
+    const meter = startLoadMeter();
     // By side, round and batch.
     const answers = sides.map(() => Array.from({ length: rounds + 1 }, (): BatchAnswer[] => []));
     const command = row.work === "train" ? "epoch-step" : "evaluate";
@@ -73,7 +81,8 @@ export function measureSides(
         report: await side.ask<ReportAnswer>("report"),
       });
     }
-    return measured;
+    const cpuMs = measured.reduce((sum, { init, report }) => sum + report.cpuMs - init.cpuMs, 0);
+    return { sides: measured, otherLoad: meter.others(cpuMs) };
   });
 }
 

@@ -4,6 +4,8 @@
 export interface InitAnswer {
   readonly parameters: number;
   readonly versions: Readonly<Record<string, string>>;
+  /** CPU time of the process so far. */
+  readonly cpuMs: number;
 }
 
 /** To `epoch-step` and `evaluate`: one batch, from dialogues on the host to losses or probabilities on the host. */
@@ -27,6 +29,7 @@ export interface PredictAnswer {
 
 export interface ReportAnswer {
   readonly peakMiB: number;
+  readonly cpuMs: number;
   /** True where every shape was compiled. */
   readonly compilesShapes?: boolean;
   /** The engine's own figures, where it gives any. */

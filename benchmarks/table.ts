@@ -4,6 +4,9 @@ import { columns } from "../packages/cli/src/output.ts";
 import { TOLERANCE } from "./agreement.ts";
 import type { RowResult, SideResult } from "./results.ts";
 
+/** Share of CPU time up to which others hardly matter. */
+const QUIET = 0.05;
+
 export function resultsText(results: readonly RowResult[]): string {
   const header = ["row", "first", "second", "ratio", "95 % interval", "target", ""];
   const lines = results.flatMap((result) => [timeLine(result), ...memoryLine(result)]);
@@ -14,7 +17,7 @@ export function resultsText(results: readonly RowResult[]): string {
     "",
     columns([detailHeader, ...details]),
     "",
-    ...results.map(noteLine),
+    ...results.flatMap((result) => [noteLine(result), ...disturbedLine(result)]),
     "Ratio: first side ÷ second; smaller is faster for the first. Times are of one epoch or pass: the sum over its",
     "batches of the median over rounds. The interval is from drawing rounds anew.",
     ...results.flatMap(({ row, sides }) =>
@@ -82,6 +85,12 @@ function noteLine(result: RowResult): string {
         ? `the sides agree to ${agreement.difference.toExponential(0)}`
         : `THE SIDES DISAGREE by ${agreement.difference.toExponential(1)} (${agreement.at}; ${TOLERANCE} is allowed)`;
   return `${row}: ${sample} of ${batchSize} dialogues, ${rounds} ${rounds === 1 ? "round" : "rounds"}; ${data}; ${agreed}.`;
+}
+
+/** Which of the two sides suffers more from others is not known beforehand, and often they do not suffer alike. */
+function disturbedLine({ row, otherLoad }: RowResult): string[] {
+  const warning = `${row}: other processes took ${percent(otherLoad)} of the CPU time: measure again on a quiet machine.`;
+  return otherLoad > QUIET ? [pc.yellow(warning)] : [];
 }
 
 function percent(share: number): string {

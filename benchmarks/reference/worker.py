@@ -34,7 +34,8 @@ class Session:
 
     def init(self):
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
-        return {"parameters": parameters, "versions": {"torch": torch.__version__, "python": sys.version.split()[0]}}
+        versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
+        return {"parameters": parameters, "versions": versions, "cpuMs": 1e3 * time.process_time()}
 
     def epoch_step(self, index):
         """Padding, forward, loss, backward and update of one batch."""
@@ -82,7 +83,7 @@ class Session:
         return {}
 
     def report(self):
-        return {"peakMiB": peak_mib()}
+        return {"peakMiB": peak_mib(), "cpuMs": 1e3 * time.process_time()}
 
 
 def create_model(settings):
