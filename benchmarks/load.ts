@@ -1,5 +1,5 @@
 // How much of the machine others used while something was measured here.
-import { cpus } from "node:os";
+import { cpus, getPriority } from "node:os";
 
 export interface LoadMeter {
   /**
@@ -9,6 +9,7 @@ export interface LoadMeter {
   others(sidesMs: number): number;
 }
 
+/** Work of low priority (`nice`) is left out: it waits for ours. It counts where this process has low priority, too. */
 export function startLoadMeter(): LoadMeter {
   const started = performance.now();
   const busyBefore = busyMs();
@@ -24,5 +25,6 @@ export function startLoadMeter(): LoadMeter {
 
 /** CPU time of all cores since the machine started. */
 function busyMs(): number {
-  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  const isNice = getPriority() > 0;
+  return cpus().reduce((sum, { times }) => sum + times.user + times.sys + times.irq + (isNice ? times.nice : 0), 0);
 }

@@ -18,6 +18,7 @@ export interface BatchAnswer {
   readonly utterances: number;
   /** Rows that linear layers work on, padding included. */
   readonly places: number;
+  readonly cpuMs: number;
   /** Batches of one shape share a graph where there are graphs. */
   readonly shape: string;
 }
@@ -29,7 +30,6 @@ export interface PredictAnswer {
 
 export interface ReportAnswer {
   readonly peakMiB: number;
-  readonly cpuMs: number;
   /** True where every shape was compiled. */
   readonly compilesShapes?: boolean;
   /** The engine's own figures, where it gives any. */

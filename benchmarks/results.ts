@@ -39,8 +39,10 @@ export interface RowResult {
   readonly batchesInEpoch: number;
   readonly rounds: number;
   readonly sides: readonly SideResult[];
-  /** Share of the machine's CPU time that other processes took while the sides were timed, 0 to 1. */
+  /** Share of the machine's CPU time that other processes took during the steps that count, 0 to 1. */
   readonly otherLoad: number;
+  /** Steps taken again because others had disturbed them. */
+  readonly repeated: number;
   /** Absent where there is one side only, or where the sides disagree. */
   readonly ratio?: number;
   /** 95 % interval over rounds; absent where there are too few to tell. */
@@ -59,7 +61,7 @@ export function rowResult(
   row: Row,
   corpus: Corpus,
   { batches, inEpoch }: MeasuredBatches,
-  { sides, otherLoad }: Measured,
+  { sides, otherLoad, repeated }: Measured,
   agreement: Agreement | undefined,
 ): RowResult {
   const [first, second] = sides;
@@ -75,6 +77,7 @@ export function rowResult(
     rounds: first?.times.length ?? 0,
     sides: results,
     otherLoad,
+    repeated,
     ...(comparable
       ? {
           ratio: sumOfMedians(first.times) / sumOfMedians(second.times),

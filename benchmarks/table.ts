@@ -2,10 +2,8 @@
 import pc from "picocolors";
 import { columns } from "../packages/cli/src/output.ts";
 import { TOLERANCE } from "./agreement.ts";
+import { QUIET } from "./measure.ts";
 import type { RowResult, SideResult } from "./results.ts";
-
-/** Share of CPU time up to which others hardly matter. */
-const QUIET = 0.05;
 
 export function resultsText(results: readonly RowResult[]): string {
   const header = ["row", "first", "second", "ratio", "95 % interval", "target", ""];
@@ -88,9 +86,12 @@ function noteLine(result: RowResult): string {
 }
 
 /** Which of the two sides suffers more from others is not known beforehand, and often they do not suffer alike. */
-function disturbedLine({ row, otherLoad }: RowResult): string[] {
-  const warning = `${row}: other processes took ${percent(otherLoad)} of the CPU time: measure again on a quiet machine.`;
-  return otherLoad > QUIET ? [pc.yellow(warning)] : [];
+function disturbedLine({ row, otherLoad, repeated }: RowResult): string[] {
+  if (otherLoad > QUIET) {
+    const warning = `${row}: other processes took ${percent(otherLoad)} of the CPU time: measure again when it is quiet.`;
+    return [pc.yellow(warning)];
+  }
+  return repeated === 0 ? [] : [`${row}: ${repeated} steps were taken again, as other processes had disturbed them.`];
 }
 
 function percent(share: number): string {

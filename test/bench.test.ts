@@ -1,11 +1,13 @@
 // `pnpm bench`: what it computes from times, which batches it takes, and what it says to bad input and without torch.
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { sampleBatches, utterancesOf } from "../benchmarks/batches.ts";
 import { inventCorpus, type Talk } from "../benchmarks/corpus.ts";
+import { startLoadMeter } from "../benchmarks/load.ts";
 import { ourSide, referenceSide } from "../benchmarks/side.ts";
 import { batchMedians, bootstrapRatio, median, sumOfMedians } from "../benchmarks/statistics.ts";
 
@@ -40,6 +42,20 @@ describe("times", () => {
     expect(low).toBeLessThan(0.5);
     expect(high).toBeGreaterThan(0.5);
     expect(high).toBeLessThanOrEqual(0.6);
+  });
+});
+
+describe("the load of others", () => {
+  it("is what other processes took, without that of the sides", async () => {
+    const meter = startLoadMeter();
+    const other = spawn(process.execPath, ["-e", "while (true) {}"]);
+    const started = performance.now();
+    await pause(1500);
+    const all = meter.others(0);
+    const less = meter.others(0.1 * (performance.now() - started));
+    other.kill();
+    expect(all).toBeGreaterThan(0.5 / cpus().length);
+    expect(less).toBeLessThan(all);
   });
 });
 

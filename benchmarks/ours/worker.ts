@@ -25,8 +25,8 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
     started = { session, engine };
     return { parameters: session.model.count.total, versions: versions(), cpuMs: cpuMs() };
   },
-  "epoch-step": (batch) => opened().session.epochStep(Number(batch)),
-  evaluate: (batch) => opened().session.evaluate(Number(batch)),
+  "epoch-step": async (batch) => ({ ...(await opened().session.epochStep(Number(batch))), cpuMs: cpuMs() }),
+  evaluate: async (batch) => ({ ...(await opened().session.evaluate(Number(batch))), cpuMs: cpuMs() }),
   predict: async (batch) => ({ probabilities: [...(await opened().session.predict(Number(batch)))] }),
   "save-weights": async (file) => {
     await opened().session.saveWeights(file);
@@ -41,7 +41,6 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
     const figures = await engineFigures(engine);
     return {
       peakMiB: peakMiB(),
-      cpuMs: cpuMs(),
       compilesShapes: engine.compilesShapes === true,
       ...(figures === undefined ? {} : { engine: figures }),
     };
