@@ -1,5 +1,11 @@
 // How much of the machine others used while something was measured here.
 import { cpus, getPriority } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Share of the CPU time of all cores up to which others hardly matter. */
+export const QUIET = 0.05;
+
+const WAIT_MS = 1000;
 
 export interface LoadMeter {
   /**
@@ -21,6 +27,17 @@ export function startLoadMeter(): LoadMeter {
       return Math.max(0, foreign / (cpus().length * (performance.now() - started)));
     },
   };
+}
+
+/** Waits until others are quiet for a moment, or until the time is over. The sides must be idle. */
+export async function waitUntilQuiet(longestMs: number): Promise<void> {
+  const started = performance.now();
+  let load = 1;
+  while (load > QUIET && performance.now() - started < longestMs) {
+    const meter = startLoadMeter();
+    await pause(WAIT_MS);
+    load = meter.others(0);
+  }
 }
 
 /** CPU time of all cores since the machine started. */

@@ -1,7 +1,7 @@
 // Both sides work through the same batches in turn, in one run, so that whatever else the machine does hits both.
 import { setTimeout as pause } from "node:timers/promises";
 import { MerclabError } from "@merclab/core";
-import { startLoadMeter } from "./load.ts";
+import { QUIET, startLoadMeter, waitUntilQuiet } from "./load.ts";
 import type { BatchAnswer, InitAnswer, ReportAnswer } from "./protocol.ts";
 import { SETTINGS_FILES } from "./row-folder.ts";
 import type { Row } from "./rows.ts";
@@ -11,8 +11,8 @@ import type { Times } from "./statistics.ts";
 /** Between steps, so that threads of one side that still spin on their work queue have gone to sleep. */
 const PAUSE_MS = 200;
 
-/** Share of the machine's CPU time up to which others hardly matter. */
-export const QUIET = 0.05;
+/** Time that a row spends at most on waiting for a quiet machine and on taking steps again. */
+const PATIENCE_MS = 180_000;
 
 export interface Measured {
   readonly sides: readonly SideTimes[];
@@ -41,8 +41,8 @@ export interface Step {
 
 /**
  * A warm-up round, then `rounds` rounds over the batches; who goes first changes from step to step. A step during which
- * others used the machine is taken again, until as many were repeated as count: by what others did, not by its time,
- * so that nothing is chosen by its outcome.
+ * others used the machine is taken again when it is quiet, while patience lasts: by what others did, not by its time, so
+ * that nothing is chosen by its outcome.
  *
  * @param onStep called after each step that counts
  */
@@ -63,14 +63,18 @@ export function measureSides(
     const takeStep = createStep(sides, inits);
     const steps: Taken[][] = [];
     let repeated = 0;
+    let patienceMs = PATIENCE_MS;
     for (let round = 0; round <= rounds; round++) {
       const ofRound: Taken[] = [];
       for (let batch = 0; batch < batches; batch++) {
         const reversed = (round + batch) % 2 === 1;
         let taken = await takeStep(`${command} ${batch}`, reversed);
-        while (round > 0 && taken.otherLoad > QUIET && repeated < rounds * batches) {
-          repeated += 1;
+        while (round > 0 && taken.otherLoad > QUIET && patienceMs > 0) {
+          const disturbed = performance.now();
+          await waitUntilQuiet(patienceMs);
           taken = await takeStep(`${command} ${batch}`, reversed);
+          repeated += 1;
+          patienceMs -= performance.now() - disturbed;
         }
         ofRound.push(taken);
         onStep({ round, batch });

@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { columns } from "../packages/cli/src/output.ts";
 import { TOLERANCE } from "./agreement.ts";
-import { QUIET } from "./measure.ts";
+import { QUIET } from "./load.ts";
 import type { RowResult, SideResult } from "./results.ts";
 
 export function resultsText(results: readonly RowResult[]): string {
