@@ -25,11 +25,13 @@ export function resultsText(results: readonly RowResult[]): string {
 }
 
 function timeLine({ row, sides, ratio, interval, target, agreement }: RowResult): string[] {
-  const [first, second] = sides;
+  const [first = "–", second = agreement === undefined ? "no PyTorch" : "–"] = sides.map(
+    ({ name, epochMs }) => `${name} ${seconds(epochMs)}`,
+  );
   return [
     row,
-    first === undefined ? "" : `${first.name} ${seconds(first.epochMs)}`,
-    second === undefined ? "no PyTorch" : `${second.name} ${seconds(second.epochMs)}`,
+    first,
+    second,
     agreement?.agrees === false ? "disagree" : (ratio?.toFixed(3) ?? "–"),
     interval === undefined ? "–" : interval.map((end) => end.toFixed(3)).join(" – "),
     target?.toFixed(2) ?? "–",
@@ -38,7 +40,7 @@ function timeLine({ row, sides, ratio, interval, target, agreement }: RowResult)
 }
 
 function memoryLine({ row, sides, memoryRatio, memoryTarget }: RowResult): string[][] {
-  if (memoryTarget === undefined) {
+  if (memoryTarget === undefined || sides.length === 0) {
     return [];
   }
   const cells = [0, 1].map((at) => {
