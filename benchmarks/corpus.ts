@@ -65,7 +65,7 @@ export async function loadCorpus(
   const { train, valid, test } = dataset.splits;
   return {
     name,
-    origin: `lengths, speakers and labels of ${source.folder}, features made up`,
+    origin: `lengths, speakers and labels of the data root's ${name}, features made up`,
     classes: dataset.task.classes,
     numSpeakers: dataset.numSpeakers,
     trainClassCounts: dataset.trainClassCounts,

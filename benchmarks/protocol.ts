@@ -4,6 +4,8 @@
 export interface InitAnswer {
   readonly parameters: number;
   readonly versions: Readonly<Record<string, string>>;
+  /** CPU time of the process so far. */
+  readonly cpuMs: number;
 }
 
 /** To `epoch-step` and `evaluate`: one batch, from dialogues on the host to losses or probabilities on the host. */
@@ -16,6 +18,7 @@ export interface BatchAnswer {
   readonly utterances: number;
   /** Rows that linear layers work on, padding included. */
   readonly places: number;
+  readonly cpuMs: number;
   /** Batches of one shape share a graph where there are graphs. */
   readonly shape: string;
 }

@@ -2,7 +2,7 @@
 import type { Agreement } from "./agreement.ts";
 import type { MeasuredBatches } from "./batches.ts";
 import type { Corpus } from "./corpus.ts";
-import type { SideTimes } from "./measure.ts";
+import type { Measured, SideTimes } from "./measure.ts";
 import type { BatchAnswer } from "./protocol.ts";
 import type { Row } from "./rows.ts";
 import { batchMedians, bootstrapRatio, sumOfMedians, type Times } from "./statistics.ts";
@@ -39,6 +39,10 @@ export interface RowResult {
   readonly batchesInEpoch: number;
   readonly rounds: number;
   readonly sides: readonly SideResult[];
+  /** Share of the machine's CPU time that other processes took during the steps that count, 0 to 1. */
+  readonly otherLoad: number;
+  /** Steps taken again because others had disturbed them. */
+  readonly repeated: number;
   /** Absent where there is one side only, or where the sides disagree. */
   readonly ratio?: number;
   /** 95 % interval over rounds; absent where there are too few to tell. */
@@ -57,7 +61,7 @@ export function rowResult(
   row: Row,
   corpus: Corpus,
   { batches, inEpoch }: MeasuredBatches,
-  sides: readonly SideTimes[],
+  { sides, otherLoad, repeated }: Measured,
   agreement: Agreement | undefined,
 ): RowResult {
   const [first, second] = sides;
@@ -72,6 +76,8 @@ export function rowResult(
     batchesInEpoch: inEpoch,
     rounds: first?.times.length ?? 0,
     sides: results,
+    otherLoad,
+    repeated,
     ...(comparable
       ? {
           ratio: sumOfMedians(first.times) / sumOfMedians(second.times),

@@ -96,15 +96,15 @@ async function runRow(
     progress.advance(comparisonWork(planned));
   }
   if (agreement?.agrees === false) {
-    return rowResult(row, corpus, measured, [], agreement);
+    return rowResult(row, corpus, measured, { sides: [], otherLoad: 0, repeated: 0 }, agreement);
   }
-  const onStep = ({ side, round, batch }: Step) => {
-    progress.advance(stepWork(row, utterancesOf(batches[batch] ?? [])));
+  const onStep = ({ round, batch }: Step) => {
+    progress.advance(kinds.length * stepWork(row, utterancesOf(batches[batch] ?? [])));
     const phase = round === 0 ? "warm-up" : `round ${round}/${rounds}`;
-    progress.show(`${row.name}: ${phase}, batch ${batch + 1}/${batches.length}, ${side}`);
+    progress.show(`${row.name}: ${phase}, batch ${batch + 1}/${batches.length}`);
   };
-  const sides = await measureSides(row, kinds, folder, batches.length, rounds, onStep);
-  return rowResult(row, corpus, measured, sides, agreement);
+  const times = await measureSides(row, kinds, folder, batches.length, rounds, onStep);
+  return rowResult(row, corpus, measured, times, agreement);
 }
 
 function sidesOf(row: Row, { engine, python, threads }: RunSettings): SideKind[] {

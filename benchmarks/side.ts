@@ -1,6 +1,5 @@
 // A side as a child process that answers commands one at a time.
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -92,7 +91,13 @@ function startSide(
     child.once("error", (error) => resolve(String(error)));
     child.once("close", (code, signal) => resolve(`it ended with ${signal ?? `code ${code}`}`));
   }).finally(() => living.delete(child));
-  const lines = createInterface({ input: child.stdout });
+  // What does not look like an answer is a message of some library.
+  let answered: ((line: string) => void) | undefined;
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) {
+      answered?.(line);
+    }
+  });
   const fail = (reason: string): never => {
     throw new MerclabError("engine", `the side ${name} failed: ${reason}`, {
       ...(messages.trim() === "" ? {} : { hint: `It said:\n${messages.trimEnd()}` }),
@@ -101,14 +106,16 @@ function startSide(
   return {
     name,
     async ask<T>(command: string): Promise<T> {
-      const answered = once(lines, "line").then(([line]) => String(line));
+      const answer = new Promise<string>((resolve) => {
+        answered = resolve;
+      });
       child.stdin.write(`${command}\n`);
-      const line = await Promise.race([answered, ended.then((reason) => fail(`${reason} at "${command}"`))]);
-      const answer = JSON.parse(line) as T | { readonly error: string };
-      if (typeof answer === "object" && answer !== null && "error" in answer) {
-        return fail(`${answer.error} (at "${command}")`);
+      const line = await Promise.race([answer, ended.then((reason) => fail(`${reason} at "${command}"`))]);
+      const parsed = JSON.parse(line) as T | { readonly error: string };
+      if (typeof parsed === "object" && parsed !== null && "error" in parsed) {
+        return fail(`${parsed.error} (at "${command}")`);
       }
-      return answer as T;
+      return parsed as T;
     },
     async quit() {
       child.stdin.end("quit\n");

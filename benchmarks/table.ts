@@ -2,6 +2,7 @@
 import pc from "picocolors";
 import { columns } from "../packages/cli/src/output.ts";
 import { TOLERANCE } from "./agreement.ts";
+import { QUIET } from "./load.ts";
 import type { RowResult, SideResult } from "./results.ts";
 
 export function resultsText(results: readonly RowResult[]): string {
@@ -14,7 +15,7 @@ export function resultsText(results: readonly RowResult[]): string {
     "",
     columns([detailHeader, ...details]),
     "",
-    ...results.map(noteLine),
+    ...results.flatMap((result) => [noteLine(result), ...disturbedLine(result)]),
     "Ratio: first side ÷ second; smaller is faster for the first. Times are of one epoch or pass: the sum over its",
     "batches of the median over rounds. The interval is from drawing rounds anew.",
     ...results.flatMap(({ row, sides }) =>
@@ -24,11 +25,13 @@ export function resultsText(results: readonly RowResult[]): string {
 }
 
 function timeLine({ row, sides, ratio, interval, target, agreement }: RowResult): string[] {
-  const [first, second] = sides;
+  const [first = "–", second = agreement === undefined ? "no PyTorch" : "–"] = sides.map(
+    ({ name, epochMs }) => `${name} ${seconds(epochMs)}`,
+  );
   return [
     row,
-    first === undefined ? "" : `${first.name} ${seconds(first.epochMs)}`,
-    second === undefined ? "no PyTorch" : `${second.name} ${seconds(second.epochMs)}`,
+    first,
+    second,
     agreement?.agrees === false ? "disagree" : (ratio?.toFixed(3) ?? "–"),
     interval === undefined ? "–" : interval.map((end) => end.toFixed(3)).join(" – "),
     target?.toFixed(2) ?? "–",
@@ -37,7 +40,7 @@ function timeLine({ row, sides, ratio, interval, target, agreement }: RowResult)
 }
 
 function memoryLine({ row, sides, memoryRatio, memoryTarget }: RowResult): string[][] {
-  if (memoryTarget === undefined) {
+  if (memoryTarget === undefined || sides.length === 0) {
     return [];
   }
   const cells = [0, 1].map((at) => {
@@ -81,7 +84,16 @@ function noteLine(result: RowResult): string {
       : agreement.agrees
         ? `the sides agree to ${agreement.difference.toExponential(0)}`
         : `THE SIDES DISAGREE by ${agreement.difference.toExponential(1)} (${agreement.at}; ${TOLERANCE} is allowed)`;
-  return `${row}: ${sample} of ${batchSize} dialogues, ${rounds} rounds; ${data}; ${agreed}.`;
+  return `${row}: ${sample} of ${batchSize} dialogues, ${rounds} ${rounds === 1 ? "round" : "rounds"}; ${data}; ${agreed}.`;
+}
+
+/** Which of the two sides suffers more from others is not known beforehand, and often they do not suffer alike. */
+function disturbedLine({ row, otherLoad, repeated }: RowResult): string[] {
+  if (otherLoad > QUIET) {
+    const warning = `${row}: other processes took ${percent(otherLoad)} of the CPU time: measure again when it is quiet.`;
+    return [pc.yellow(warning)];
+  }
+  return repeated === 0 ? [] : [`${row}: ${repeated} steps were taken again, as other processes had disturbed them.`];
 }
 
 function percent(share: number): string {

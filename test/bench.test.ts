@@ -1,12 +1,17 @@
 // `pnpm bench`: what it computes from times, which batches it takes, and what it says to bad input and without torch.
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { sampleBatches, utterancesOf } from "../benchmarks/batches.ts";
 import { inventCorpus, type Talk } from "../benchmarks/corpus.ts";
+import { startLoadMeter } from "../benchmarks/load.ts";
+import type { RowResult } from "../benchmarks/results.ts";
+import { ourSide, referenceSide } from "../benchmarks/side.ts";
 import { batchMedians, bootstrapRatio, median, sumOfMedians } from "../benchmarks/statistics.ts";
+import { resultsText } from "../benchmarks/table.ts";
 
 describe("times", () => {
   it("are summed up by the median of each batch over rounds", () => {
@@ -42,6 +47,20 @@ describe("times", () => {
   });
 });
 
+describe("the load of others", () => {
+  it("is what other processes took, without that of the sides", async () => {
+    const meter = startLoadMeter();
+    const other = spawn(process.execPath, ["-e", "while (true) {}"]);
+    const started = performance.now();
+    await pause(1500);
+    const all = meter.others(0);
+    const less = meter.others(0.1 * (performance.now() - started));
+    other.kill();
+    expect(all).toBeGreaterThan(0.5 / cpus().length);
+    expect(less).toBeLessThan(all);
+  });
+});
+
 describe("batches", () => {
   const talk = (utterances: number): Talk => ({
     speakers: new Int32Array(utterances),
@@ -68,6 +87,73 @@ describe("batches", () => {
     expect(all.every(({ labels }) => labels.every((label) => label >= 0 && label < corpus.classes.length))).toBe(true);
     expect(all.every(({ speakers }) => speakers.every((each) => each >= 0 && each < corpus.numSpeakers))).toBe(true);
     expect(corpus.trainClassCounts.reduce((sum, count) => sum + count, 0)).toBe(utterancesOf(corpus.parts.train));
+  });
+});
+
+describe("the table", () => {
+  const side = { epochMs: 1500, batchMs: [], utterancesPerSecond: 10, padding: 0.4, peakMiB: 2048, compileMs: [] };
+  const about = { phases: {}, parameters: 1, versions: {}, times: [], warmUpMs: [] };
+  const result: RowResult = {
+    row: "sdt-1024-iemocap",
+    compared: "onnx ÷ PyTorch",
+    data: "made up",
+    batchSize: 16,
+    batches: 4,
+    batchesInEpoch: 7,
+    rounds: 3,
+    sides: [
+      { name: "onnx", ...side, ...about },
+      { name: "PyTorch", ...side, ...about, epochMs: 3000, peakMiB: 1024 },
+    ],
+    otherLoad: 0,
+    repeated: 0,
+    target: 0.6,
+    memoryTarget: 1,
+  };
+  const agreement = { agrees: true, difference: 1e-7, at: "loss total, step 1" };
+  const lines = (...results: RowResult[]) => resultsText(results).split("\n");
+
+  it("holds ratios against targets", () => {
+    const [, time, memory] = lines({ ...result, agreement, ratio: 0.5, interval: [0.45, 0.55], memoryRatio: 2 });
+    expect(time).toMatch(/^sdt-1024-iemocap +onnx 1\.50 s +PyTorch 3\.00 s +0\.500 +0\.450 – 0\.550 +0\.60 +.*✓/);
+    expect(memory).toMatch(/^sdt-1024-iemocap-memory +onnx 2048 MiB +PyTorch 1024 MiB +2\.000 +– +1\.00 +.*✗/);
+  });
+
+  it("has no ratio without PyTorch, nor where the sides disagree", () => {
+    const [, alone] = lines({ ...result, sides: result.sides.slice(0, 1) });
+    expect(alone).toMatch(/^sdt-1024-iemocap +onnx 1\.50 s +no PyTorch +– +– +0\.60$/);
+    const told = lines({
+      ...result,
+      sides: [],
+      agreement: { agrees: false, difference: 0.25, at: "loss task, step 2" },
+    });
+    expect(told[1]).toMatch(/^sdt-1024-iemocap +– +– +disagree +– +0\.60$/);
+    expect(told.join("\n")).toContain("THE SIDES DISAGREE by 2.5e-1 (loss task, step 2; 0.0001 is allowed)");
+    expect(told.join("\n")).not.toContain("-memory");
+  });
+
+  it("says that others disturbed the measurement", () => {
+    expect(lines({ ...result, agreement, otherLoad: 0.4 }).join("\n")).toContain(
+      "other processes took 40.0 % of the CPU",
+    );
+  });
+});
+
+describe("a side", () => {
+  it("that ends early is told with what it said", async () => {
+    const side = referenceSide(process.execPath, 1).start("nowhere", "none.json"); // Node reads no Python
+    await expect(side.ask("init")).rejects.toMatchObject({
+      code: "engine",
+      message: expect.stringContaining('the side PyTorch failed: it ended with code 9 at "init"'),
+      hint: expect.stringContaining("node"),
+    });
+  });
+
+  it("that cannot do what it is asked says why, and goes on", async () => {
+    const side = ourSide("cpu").start("nowhere", "none.json");
+    await expect(side.ask("init")).rejects.toThrow(/ENOENT.*none\.json/);
+    await expect(side.ask("epoch-step 0")).rejects.toThrow("the first command must be init");
+    await side.quit();
   });
 });
 

@@ -26,10 +26,12 @@ import type { BatchAnswer } from "../protocol.ts";
 import type { RowFolder, RowSettings } from "../row-folder.ts";
 import type { Choice } from "../rows.ts";
 
+export type BatchFigures = Omit<BatchAnswer, "cpuMs">;
+
 export interface Session {
   readonly model: Model;
-  epochStep(batch: number): Promise<BatchAnswer>;
-  evaluate(batch: number): Promise<BatchAnswer>;
+  epochStep(batch: number): Promise<BatchFigures>;
+  evaluate(batch: number): Promise<BatchFigures>;
   /** Row-major `[utterances, classes]`. */
   predict(batch: number): Promise<Float32Array>;
   saveWeights(file: string): Promise<void>;

@@ -23,10 +23,10 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
     await engine.start();
     const session = openSession(row, engine, registry);
     started = { session, engine };
-    return { parameters: session.model.count.total, versions: versions() };
+    return { parameters: session.model.count.total, versions: versions(), cpuMs: cpuMs() };
   },
-  "epoch-step": (batch) => opened().session.epochStep(Number(batch)),
-  evaluate: (batch) => opened().session.evaluate(Number(batch)),
+  "epoch-step": async (batch) => ({ ...(await opened().session.epochStep(Number(batch))), cpuMs: cpuMs() }),
+  evaluate: async (batch) => ({ ...(await opened().session.evaluate(Number(batch))), cpuMs: cpuMs() }),
   predict: async (batch) => ({ probabilities: [...(await opened().session.predict(Number(batch)))] }),
   "save-weights": async (file) => {
     await opened().session.saveWeights(file);
@@ -50,6 +50,11 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
 /** What the engine tells of itself, e.g. phases of a step and graphs. The one place that asks it. */
 async function engineFigures(engine: Engine & { report?: () => unknown }): Promise<unknown> {
   return engine.report?.();
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Peak resident memory: Linux tells it in /proc, elsewhere the system does (in KiB). */

@@ -34,7 +34,8 @@ class Session:
 
     def init(self):
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
-        return {"parameters": parameters, "versions": {"torch": torch.__version__, "python": sys.version.split()[0]}}
+        versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
+        return {"parameters": parameters, "versions": versions}
 
     def epoch_step(self, index):
         """Padding, forward, loss, backward and update of one batch."""
@@ -125,6 +126,7 @@ def main():
             if command == "init":
                 session = Session(*sys.argv[1:])
             answer = getattr(session, command.replace("-", "_"))(*arguments)
+            answer["cpuMs"] = 1e3 * time.process_time()
         except Exception as error:  # the driver shows it, and stops
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
