@@ -51,11 +51,12 @@ function* allCommands(command: Command): Generator<Command> {
   }
 }
 
-/** Commander says itself what is wrong with the arguments; config and data errors mean that nothing was started. */
+/** Commander says itself what is wrong with the arguments; errors of these kinds mean that nothing was started. */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  const usage = error instanceof MerclabError && ["config", "data", "combination", "storage"].includes(error.code);
+  const usage =
+    error instanceof MerclabError && ["config", "data", "combination", "engine", "storage"].includes(error.code);
   return usage ? EXIT.usage : EXIT.failed;
 }

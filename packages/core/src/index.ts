@@ -9,7 +9,7 @@ export {
   type Split,
   visibleLabels,
 } from "./contracts/dataset.ts";
-export type { Engine } from "./contracts/engine.ts";
+export type { Engine, EngineProbe, EngineSite, EngineTraits } from "./contracts/engine.ts";
 export type {
   Context,
   Encoder,

@@ -1,5 +1,13 @@
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
 export type { LoadedPart, PlanSite } from "./config/datasets.ts";
+export {
+  AUTO_ENGINE,
+  chooseAutoEngine,
+  createEngineProber,
+  type EngineChoice,
+  type EngineState,
+  enginesByRank,
+} from "./config/engines.ts";
 export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
 export { modelParts, planStudy, type StudyPlan } from "./config/plan.ts";

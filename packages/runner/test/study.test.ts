@@ -182,7 +182,12 @@ test("a runner that cannot go on stops its workers, releases the lock, and says 
 
 test("a second runner is refused and changes nothing of the first one's study", async () => {
   const { run, study, runsFolder } = await bench("", 2);
-  const first = run({ command: "exp run first" });
+  let begun = () => {};
+  const running = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const first = run({ command: "exp run first", onEvent: () => begun() });
+  await running;
   const second = errorOf(() => run({ command: "exp run second" }, { ...study, trials: [] }));
   expect(await second).toMatch(/^storage .*is running this experiment/);
   await first;

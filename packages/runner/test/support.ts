@@ -70,11 +70,16 @@ export interface Bench {
 }
 
 /** @param files config groups below `configs/` and anything else */
-export function createBench(files: Readonly<Record<string, string>> = {}, dataRoot?: string): Bench {
+export function createBench(
+  files: Readonly<Record<string, string>> = {},
+  dataRoot?: string,
+  { plugins = SHIPPED, runsFolder }: { plugins?: readonly Plugin[]; runsFolder?: string } = {},
+): Bench {
   const folder = temporaryFolder();
   write(folder, files);
-  const registry = createRegistry();
-  const site = { registry, groups: createConfigGroups([join(folder, "configs")], registry), dataRoot };
+  const registry = createRegistry(plugins);
+  const groups = createConfigGroups([join(folder, "configs")], registry);
+  const site: PlanSite = { registry, groups, dataRoot, ...(runsFolder === undefined ? {} : { runsFolder }) };
   return {
     folder,
     site,

@@ -5,7 +5,7 @@ import pc from "picocolors";
 import prettyMs from "pretty-ms";
 import { columns, printJson, printText } from "../output.ts";
 import { trialLabel } from "../trial-label.ts";
-import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
+import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 export function planCommand(): Command {
   return addPlanOptions(new Command("plan"))
@@ -47,7 +47,8 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
       source: dataset.source,
       folder: folder ?? null,
     }));
-    printJson({ experiment: plan.experiment.name, datasets, notices: plan.notices, jobs, expectedSeconds, trials });
+    const { experiment, notices, engines } = plan;
+    printJson({ experiment: experiment.name, datasets, notices, engines, jobs, expectedSeconds, trials });
     return;
   }
   const rows = trials.map(({ id, label, state, parameters, memoryBytes }) => [
@@ -67,6 +68,7 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
     [
       dataLine(plan),
       pc.bold(plan.experiment.title),
+      engineLine(plan),
       "",
       columns([["trial", "what", "state", "parameters", "memory"], ...rows]),
       "",

@@ -7,7 +7,7 @@ import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
-import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
+import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 interface RunOptions extends PlanOptions {
   readonly jobs?: number;
@@ -35,6 +35,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   const { places } = site;
   printNote(dataLine(plan));
   printNote(pc.bold(plan.experiment.title));
+  printNote(engineLine(plan));
 
   const jobs = options.jobs ?? defaultJobs(plan.trials);
   const stop = new AbortController();

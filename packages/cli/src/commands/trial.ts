@@ -1,4 +1,5 @@
 // `exp trial run FOLDER`: what a launcher calls for each trial.
+import { availableParallelism } from "node:os";
 import { MerclabError } from "@merclab/core";
 import { runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { Command } from "commander";
@@ -23,7 +24,8 @@ export function trialCommand(): Command {
       }
       const { registry, places } = openSite(options);
       try {
-        await runTrialFolder(folder, { registry, dataRoot: places.dataRoot, versions: versions(), report });
+        const threads = availableParallelism();
+        await runTrialFolder(folder, { registry, dataRoot: places.dataRoot, threads, versions: versions(), report });
       } catch (error) {
         await reportFailure(error);
         throw error;

@@ -16,3 +16,30 @@ export interface Engine {
   /** Frees what the engine holds; tensors must have been disposed before. */
   dispose(): Promise<void>;
 }
+
+/** What an engine's factory is told of the run, which changes no number: it is no part of a trial's identity. */
+export interface EngineSite {
+  /** Threads of one operation. 1 where the plugin says that it uses one. */
+  readonly threads: number;
+}
+
+/** What an engine plugin says of itself besides name and options. */
+export interface EngineTraits {
+  /** Place in the order of speed, 1 being the fastest; `auto` takes the first that works. */
+  readonly rank: number;
+  /** Whether a trial can use several threads. */
+  readonly threads: "one" | "many";
+  /** Whether the engine works on this machine. Leaves nothing behind in the process, beyond modules being loaded. */
+  probe(): Promise<EngineProbe>;
+}
+
+export interface EngineProbe {
+  /** `absent`: this machine lacks what the engine needs; `broken`: it is there, and fails. */
+  readonly state: "works" | "absent" | "broken";
+  /** What runs, in a few words, or why it does not. */
+  readonly found: string;
+  /** Versions of what runs, by package, for the results; tfjs's own is stored with every result. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** What makes it work, where it does not. */
+  readonly hint?: string;
+}

@@ -33,6 +33,8 @@ export type WorkerMessage =
 export interface WorkerSite {
   readonly registry: PluginRegistry;
   readonly dataRoot: string | undefined;
+  /** Threads of one operation; 1 for engines that use one. */
+  readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
   readonly report: (message: WorkerMessage) => void;
 }
@@ -91,7 +93,7 @@ async function trainAndScore(
     });
   }
   const enginePlugin = registry.get("engine", config.engine.name);
-  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), undefined);
+  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), { threads: site.threads });
   await engine.start();
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
@@ -146,7 +148,7 @@ async function trainAndScore(
     seal: scored.seal,
     seconds: outcome.seconds,
     parameters: model.count,
-    versions: site.versions,
+    versions: { ...site.versions, ...(await enginePlugin.probe()).versions },
   };
 }
 
