@@ -154,6 +154,24 @@ describe.concurrent("the command line", () => {
     ],
     ["with jobs below 1", { args: ["--jobs", "0"], says: [/'0' is invalid\. It must be a whole number from 1/] }],
     [
+      "with threads that are no number",
+      { args: ["--threads", "1.5"], says: [/'1\.5' is invalid\. It must be a whole number from 1/] },
+    ],
+    [
+      "with threads for an engine that uses one",
+      {
+        args: ["--threads", "2"],
+        says: [
+          /^Data: /,
+          "A tiny study",
+          /^Engine: cpu/,
+          "error engine cpu runs a trial on one thread, not on 2",
+          "  at command line: --threads 2",
+          /→ Leave --threads out: trials run side by side/,
+        ],
+      },
+    ],
+    [
       "with an unknown flag",
       {
         args: ["--seed", "3"],

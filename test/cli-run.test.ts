@@ -142,7 +142,12 @@ describe("what looks at stored runs", () => {
       place.exp("data", "check", "data/tiny", "--json"),
       place.exp("data", "check", "data/tiny"),
     ]);
-    const planned = document(plan) as { trials: { state: string; seed: number }[]; expectedSeconds: number };
+    const planned = document(plan) as {
+      trials: { state: string; seed: number }[];
+      schedule: unknown;
+      expectedSeconds: number;
+    };
+    expect(planned.schedule).toEqual({ jobs: 1, threads: 1, notes: [] });
     expect(planned.trials.map(({ seed, state }) => `${seed} ${state}`)).toEqual([
       "0 done",
       "0 done",
@@ -153,7 +158,7 @@ describe("what looks at stored runs", () => {
     ]);
     expect(planned.expectedSeconds).toBeGreaterThan(0);
     expect(planText.stdout).toMatch(/folder {2}lmam {2}rank 3 {2}seed 1 +missing/);
-    expect(planText.stdout).toMatch(/2 of 6 trials are done/);
+    expect(planText.stdout).toMatch(/2 of 6 trials are done; \d+ at a time; /);
     expect(document(doctor)).toMatchObject({
       engines: [
         { name: "onnx", state: "works", threads: "many", versions: { onnxruntime: expect.any(String) } },

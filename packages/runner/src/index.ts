@@ -50,8 +50,8 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
-export { defaultJobs, trialMemory } from "./study/jobs.ts";
-export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
+export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
+export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
 export { runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";

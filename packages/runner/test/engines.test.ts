@@ -1,7 +1,6 @@
 // Which engine a plan names: the fastest that works, the one a study began on, or the one that was asked for.
-import { definePlugin, type EngineProbe, type Plugin } from "@merclab/core";
+import type { Plugin } from "@merclab/core";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import {
   chooseAutoEngine,
   createEngineProber,
@@ -11,29 +10,9 @@ import {
   TRIAL_FILES,
   writeJson,
 } from "../src/index.ts";
-import { createBench, createRegistry, errorOf, SHIPPED, SMALL, temporaryFolder } from "./support.ts";
+import { createBench, createRegistry, engine, errorOf, SHIPPED, SMALL, temporaryFolder } from "./support.ts";
 
 const STUDY = `datasets: [synthetic]${SMALL}`;
-
-/** An engine of a user, in front of the shipped ones; plans never start it. */
-function engine(name: string, rank: number, state: EngineProbe["state"], probed: string[] = []): Plugin {
-  return definePlugin({
-    kind: "engine",
-    name,
-    summary: "",
-    rank,
-    threads: "one",
-    options: z.strictObject({ level: z.int().default(1) }),
-    probe: async () => {
-      probed.push(name);
-      const found = state === "works" ? `${name} 1.0` : `no ${name} here`;
-      return { state, found, versions: {}, ...(state === "works" ? {} : { hint: `Install ${name}.` }) };
-    },
-    create: () => {
-      throw new Error("a plan starts no engine");
-    },
-  });
-}
 
 const nothingStored = async () => ({ stored: 0, of: 4 });
 
@@ -58,7 +37,11 @@ const namesOf = (plan: StudyPlan) => [...new Set(plan.trials.map(({ config }) =>
 
 describe("auto", () => {
   test("takes the fastest by rank, whatever the order of plugins", async () => {
-    const engines = [engine("slow", 9, "works"), engine("fast", 1, "works"), engine("middle", 5, "works")];
+    const engines = [
+      engine({ name: "slow", rank: 9, state: "works" }),
+      engine({ name: "fast", rank: 1, state: "works" }),
+      engine({ name: "middle", rank: 5, state: "works" }),
+    ];
     expect(enginesByRank(createRegistry(engines))).toEqual(["fast", "middle", "slow"]);
     expect(await choose(engines)).toEqual({
       name: "fast",
@@ -70,10 +53,10 @@ describe("auto", () => {
   test("passes over those that do not work and says so; slower ones are not even probed", async () => {
     const probed: string[] = [];
     const engines = [
-      engine("a", 1, "absent", probed),
-      engine("b", 2, "broken", probed),
-      engine("c", 3, "works", probed),
-      engine("d", 4, "works", probed),
+      engine({ name: "a", rank: 1, state: "absent", probed }),
+      engine({ name: "b", rank: 2, state: "broken", probed }),
+      engine({ name: "c", rank: 3, state: "works", probed }),
+      engine({ name: "d", rank: 4, state: "works", probed }),
     ];
     expect(await choose(engines)).toEqual({
       name: "c",
@@ -84,13 +67,17 @@ describe("auto", () => {
   });
 
   test("is an error where none works", async () => {
-    expect(await errorOf(() => choose([engine("a", 1, "absent"), engine("b", 2, "broken")]))).toBe(
+    expect(
+      await errorOf(() =>
+        choose([engine({ name: "a", rank: 1, state: "absent" }), engine({ name: "b", rank: 2, state: "broken" })]),
+      ),
+    ).toBe(
       'engine | - | no engine works here: a does not (no a here); b does not (no b here) | "exp doctor" says what each needs.',
     );
   });
 
   test("is the default, and trials name the engine that it stood for", async () => {
-    const { plan } = study([engine("fast", 1, "works")]);
+    const { plan } = study([engine({ name: "fast", rank: 1, state: "works" })]);
     const byDefault = await plan(STUDY);
     expect(namesOf(byDefault)).toEqual(["fast"]);
     expect(byDefault.engines).toEqual([{ name: "fast", why: "auto: the fastest that works here", found: "fast 1.0" }]);
@@ -103,7 +90,7 @@ describe("auto", () => {
 
   test("can be a user's own choice; options go to what it stands for", async () => {
     const files = { "configs/engine/mine.yaml": "plugin: auto\noptions: { level: 3 }" };
-    const { plan } = study([engine("fast", 1, "works")], files);
+    const { plan } = study([engine({ name: "fast", rank: 1, state: "works" })], files);
     expect((await plan(STUDY, "engine=mine")).trials[0]?.config.engine).toEqual({
       name: "fast",
       options: { level: 3 },
@@ -118,7 +105,7 @@ describe("auto", () => {
 
 describe("a study that began on one engine", () => {
   test("goes on with it under auto, and says which is faster", async () => {
-    const { plan, store } = study([engine("fast", 1, "works")]);
+    const { plan, store } = study([engine({ name: "fast", rank: 1, state: "works" })]);
     await store(await plan(STUDY, "engine=wasm", "seeds=2"));
     const more = await plan(STUDY, "seeds=3");
     expect(namesOf(more)).toEqual(["wasm"]);
@@ -133,13 +120,13 @@ describe("a study that began on one engine", () => {
   });
 
   test("keeps nothing of trials that this plan does not contain", async () => {
-    const { plan, store } = study([engine("fast", 1, "works")]);
+    const { plan, store } = study([engine({ name: "fast", rank: 1, state: "works" })]);
     await store(await plan(STUDY, "engine=cpu", "trainer.epochs=1"));
     expect(namesOf(await plan(STUDY))).toEqual(["fast"]);
   });
 
   test("keeps the engine with most of the trials, the faster one where two have as many", async () => {
-    const { plan, store } = study([engine("fast", 1, "works")]);
+    const { plan, store } = study([engine({ name: "fast", rank: 1, state: "works" })]);
     await store(await plan(STUDY, "engine=wasm", "seeds=3"), 1);
     await store(await plan(STUDY, "engine=cpu", "seeds=3"), 2);
     expect(namesOf(await plan(STUDY, "seeds=4"))).toEqual(["cpu"]);
@@ -148,11 +135,11 @@ describe("a study that began on one engine", () => {
   });
 
   test("trains all on another one where it does not work, and says so", async () => {
-    const elsewhere = engine("fast", 1, "works");
+    const elsewhere = engine({ name: "fast", rank: 1, state: "works" });
     const { plan, store, site, folder } = study([elsewhere]);
     await store(await plan(STUDY, "seeds=2"));
     const here = createBench({}, undefined, {
-      plugins: [...SHIPPED, engine("fast", 1, "broken")],
+      plugins: [...SHIPPED, engine({ name: "fast", rank: 1, state: "broken" })],
       runsFolder: site.runsFolder ?? "",
     });
     const more = await here.plan(STUDY, "seeds=3");
@@ -170,7 +157,7 @@ describe("a study that began on one engine", () => {
 
 describe("an engine that is asked for by name", () => {
   test("must work: there is no silent way to another one", async () => {
-    const { plan, folder } = study([engine("fast", 1, "absent")]);
+    const { plan, folder } = study([engine({ name: "fast", rank: 1, state: "absent" })]);
     expect(await errorOf(() => plan(STUDY, "engine=fast"))).toBe(
       "engine | command line: engine=fast | engine fast does not work here: no fast here | " +
         "Install fast. --engine auto takes the fastest that works.",

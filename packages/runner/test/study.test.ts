@@ -7,6 +7,7 @@ import {
   readStudy,
   readTrials,
   runStudy,
+  type Schedule,
   type StudyEvent,
   type StudyOptions,
   type StudyPlan,
@@ -32,6 +33,8 @@ log("end " + seed);
 process.disconnect();
 `;
 
+const atATime = (jobs: number): Schedule => ({ jobs, notes: [], threadsFor: () => 1 });
+
 async function bench(body = "", seeds = 4) {
   const { folder, plan } = createBench({ "worker.mjs": WORKER.replace("BODY", body) });
   const study = await plan(`datasets: [synthetic]${SMALL}seeds: ${seeds}`);
@@ -41,7 +44,7 @@ async function bench(body = "", seeds = 4) {
   const run = (change: Partial<StudyOptions> = {}, which: StudyPlan = study) =>
     runStudy(which, {
       runsFolder,
-      jobs: 2,
+      schedule: atATime(2),
       workerCommand: [join(folder, "worker.mjs")],
       onEvent: (event) => events.push(event),
       signal: stop.signal,
@@ -129,7 +132,7 @@ test("stopping ends the workers, keeps what is done, starts nothing more, and th
     "if (seed > 0) { await new Promise(() => setInterval(() => 1, 1000)); }",
   );
   const outcome = await run({
-    jobs: 1,
+    schedule: atATime(1),
     onEvent: (event) => {
       if (event.type === "epoch" && event.spec.seed === 1) {
         stop.abort();

@@ -1,6 +1,6 @@
 // Arguments shared by `exp run` and `exp plan`: an experiment, overrides, and where things lie.
 import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, type StudyPlan } from "@merclab/runner";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { openSite, type Site } from "../site.ts";
 import { checkTables } from "../tables.ts";
 
@@ -9,6 +9,8 @@ export interface PlanOptions {
   readonly runs?: string;
   readonly seeds?: string;
   readonly engine?: string;
+  readonly jobs?: number;
+  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -22,6 +24,12 @@ export function addPlanOptions(command: Command): Command {
     .option(
       "--engine <name>",
       "engine that trains, or auto: the fastest that works here (default: what the file says, else auto)",
+    )
+    .option("--jobs <n>", "trials side by side (default: as many as cores and memory allow)", parseCount)
+    .option(
+      "--threads <n>",
+      "threads of each trial (default: one, more where fewer trials than cores are left)",
+      parseCount,
     )
     .option("--json", "one JSON document on stdout");
 }
@@ -64,4 +72,13 @@ export function engineLine({ engines }: StudyPlan): string {
   return engines
     .map(({ name, found, why }) => `Engine: ${found === undefined ? name : `${name}, ${found}`} (${why})`)
     .join("\n");
+}
+
+/** A whole number from 1, as an argument of an option. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new InvalidArgumentError("It must be a whole number from 1.");
+  }
+  return count;
 }

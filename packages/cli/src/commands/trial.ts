@@ -1,16 +1,17 @@
 // `exp trial run FOLDER`: what a launcher calls for each trial.
-import { availableParallelism } from "node:os";
 import { MerclabError } from "@merclab/core";
 import { runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { Command } from "commander";
 import { openSite, versions } from "../site.ts";
+import { parseCount } from "./plan-options.ts";
 
 export function trialCommand(): Command {
   const run = new Command("run")
     .description("Run the trial of a folder (what launchers call); does nothing when it is done")
     .argument("<folder>", "a folder with a trial.json")
     .option("--data <dir>", "data root")
-    .action(async (folder: string, options: { data?: string }) => {
+    .option("--threads <n>", "threads of the trial (default: one per core, where its engine uses several)", parseCount)
+    .action(async (folder: string, options: { data?: string; threads?: number }) => {
       // A worker without its runner is an orphan: it stops, and the next run repeats its trial. The runner may have
       // gone while this process was still loading.
       const orphaned = () => process.exit(143);
@@ -24,7 +25,7 @@ export function trialCommand(): Command {
       }
       const { registry, places } = openSite(options);
       try {
-        const threads = availableParallelism();
+        const { threads } = options;
         await runTrialFolder(folder, { registry, dataRoot: places.dataRoot, threads, versions: versions(), report });
       } catch (error) {
         await reportFailure(error);

@@ -29,6 +29,8 @@ export interface EngineTraits {
   readonly rank: number;
   /** Whether a trial can use several threads. */
   readonly threads: "one" | "many";
+  /** Peak memory of a trial's process, as measured: with next to no parameters, and what each parameter adds. */
+  readonly memory: { readonly baseBytes: number; readonly bytesPerParameter: number };
   /** Whether the engine works on this machine. Leaves nothing behind in the process, beyond modules being loaded. */
   probe(): Promise<EngineProbe>;
 }

@@ -18,6 +18,8 @@ export const wasmPlugin = definePlugin({
   summary: "tfjs on WebAssembly SIMD, one op at a time, one thread",
   rank: 70,
   threads: "one",
+  // SDT on IEMOCAP, batches of 16: 631 MB at width 128 (0.56 million parameters), 1.40 GB at 512 (8.7 million).
+  memory: { baseBytes: 600e6, bytesPerParameter: 95 },
   options: noOptions,
   probe: probeWasm,
   create: () => createEagerEngine("wasm"),
@@ -29,6 +31,8 @@ export const cpuPlugin = definePlugin({
   summary: "tfjs in plain JavaScript: slow, the reference for correctness",
   rank: 90,
   threads: "one",
+  // SDT on IEMOCAP at width 64: 434 MB; what a parameter adds is that of wasm.
+  memory: { baseBytes: 420e6, bytesPerParameter: 95 },
   options: noOptions,
   probe: async (): Promise<EngineProbe> => ({
     state: "works",

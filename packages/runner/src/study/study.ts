@@ -5,9 +5,17 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
-import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import {
+  createTrialFolder,
+  experimentFolder,
+  readTrial,
+  readTrials,
+  TRIAL_FILES,
+  writeJson,
+} from "../store/experiment-store.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { lockExperiment } from "./lock.ts";
+import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
 import type { WorkerMessage } from "./worker.ts";
 
@@ -32,9 +40,9 @@ export type StudyEvent =
 
 export interface StudyOptions {
   readonly runsFolder: string;
-  /** Trials side by side. */
-  readonly jobs: number;
-  /** Script and arguments that run one trial folder: `[script, ...args]`; the folder is appended. */
+  /** Trials side by side, and their threads. */
+  readonly schedule: Schedule;
+  /** Script and arguments that run one trial: `[script, ...args]`; `--threads N` and its folder are appended. */
   readonly workerCommand: readonly [string, ...string[]];
   readonly onEvent: (event: StudyEvent) => void;
   /** Stops workers and starts no further trial. */
@@ -47,6 +55,13 @@ export interface StudyOutcome {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
+}
+
+/** The trials of a plan that are not done. */
+export async function missingTrials(plan: StudyPlan, runsFolder: string): Promise<TrialSpec[]> {
+  const stored = await readTrials(runsFolder, plan.experiment.name);
+  const done = new Set(stored.filter(({ result }) => result !== undefined).map(({ spec }) => spec.id));
+  return plan.trials.filter(({ id }) => !done.has(id));
 }
 
 /** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
@@ -70,16 +85,26 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
-    const limit = pLimit(options.jobs);
+    const limit = pLimit(options.schedule.jobs);
+    const load = { coresInUse: 0, running: 0, waiting: missing.length };
     const ends = missing.map(({ spec, folder }) =>
       limit(async () => {
         if (signal.aborted) {
           outcome.cancelled += 1;
           return;
         }
+        const threads = options.schedule.threadsFor(spec, load);
+        load.waiting -= 1;
+        load.running += 1;
+        load.coresInUse += threads;
         onEvent({ type: "started", spec, folder });
-        const ended = await runWorker(spec, folder, { ...options, signal });
-        outcome[ended] += 1;
+        try {
+          const ended = await runWorker(spec, folder, threads, { ...options, signal });
+          outcome[ended] += 1;
+        } finally {
+          load.running -= 1;
+          load.coresInUse -= threads;
+        }
       }).catch((error: unknown) => {
         broken.abort(error);
         throw error;
@@ -93,11 +118,16 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   }
 }
 
-async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions): Promise<keyof StudyOutcome> {
+async function runWorker(
+  spec: TrialSpec,
+  folder: string,
+  threads: number,
+  options: StudyOptions,
+): Promise<keyof StudyOutcome> {
   const { onEvent, signal } = options;
   const [script, ...args] = options.workerCommand;
   const log = openSync(join(folder, TRIAL_FILES.log), "w");
-  const worker = fork(script, [...args, folder], { stdio: ["ignore", log, log, "ipc"] });
+  const worker = fork(script, [...args, "--threads", String(threads), folder], { stdio: ["ignore", log, log, "ipc"] });
   closeSync(log);
   let failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
   worker.on("message", (message: WorkerMessage) => {

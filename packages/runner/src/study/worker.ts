@@ -2,6 +2,7 @@
 // it has ended; `result.json` comes last.
 import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
@@ -33,8 +34,8 @@ export type WorkerMessage =
 export interface WorkerSite {
   readonly registry: PluginRegistry;
   readonly dataRoot: string | undefined;
-  /** Threads of one operation; 1 for engines that use one. */
-  readonly threads: number;
+  /** Threads of the trial; undefined: one per core, or one where its engine uses one. */
+  readonly threads: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly report: (message: WorkerMessage) => void;
 }
@@ -93,7 +94,11 @@ async function trainAndScore(
     });
   }
   const enginePlugin = registry.get("engine", config.engine.name);
-  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), { threads: site.threads });
+  const threads = site.threads ?? (enginePlugin.threads === "one" ? 1 : availableParallelism());
+  if (threads > 1 && enginePlugin.threads === "one") {
+    throw new MerclabError("config", `engine ${enginePlugin.name} runs a trial on one thread, not on ${threads}`);
+  }
+  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), { threads });
   await engine.start();
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
@@ -147,6 +152,7 @@ async function trainAndScore(
     test: scored.test,
     seal: scored.seal,
     seconds: outcome.seconds,
+    threads,
     parameters: model.count,
     versions: { ...site.versions, ...(await enginePlugin.probe()).versions },
   };
