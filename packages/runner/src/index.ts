@@ -53,7 +53,7 @@ export type {
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
-export { runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
+export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";

@@ -48,7 +48,7 @@ async function run(name: string, overrides: string[], options: PlanOptions): Pro
     workerCommand: [
       resolve(import.meta.dirname, "../../bin/exp.mjs"),
       "trial",
-      "run",
+      "work",
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {

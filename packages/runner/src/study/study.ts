@@ -1,7 +1,5 @@
 // Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
 // same call after any crash goes on where the files end.
-import { fork } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
@@ -17,7 +15,7 @@ import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.t
 import { lockExperiment } from "./lock.ts";
 import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
-import type { WorkerMessage } from "./worker.ts";
+import { createWorkerPool, type Epoch, type WorkerEnd } from "./workers.ts";
 
 export type StudyEvent =
   | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
@@ -26,7 +24,7 @@ export type StudyEvent =
       readonly type: "epoch";
       readonly spec: TrialSpec;
       readonly folder: string;
-      readonly message: Extract<WorkerMessage, { type: "epoch" }>;
+      readonly message: Epoch;
     }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
   | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
@@ -42,7 +40,7 @@ export interface StudyOptions {
   readonly runsFolder: string;
   /** Trials side by side, and their threads. */
   readonly schedule: Schedule;
-  /** Script and arguments that run one trial: `[script, ...args]`; `--threads N` and its folder are appended. */
+  /** Script and arguments of a worker; `--threads N` and the folder of the study are appended. */
   readonly workerCommand: readonly [string, ...string[]];
   readonly onEvent: (event: StudyEvent) => void;
   /** Stops workers and starts no further trial. */
@@ -67,7 +65,8 @@ export async function missingTrials(plan: StudyPlan, runsFolder: string): Promis
 /** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
   const { runsFolder, onEvent, command } = options;
-  const unlock = await lockExperiment(experimentFolder(runsFolder, plan.experiment.name));
+  const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
+  const unlock = await lockExperiment(studyFolder);
   try {
     await writeStudy(runsFolder, plan, command);
     const outcome = { done: 0, failed: 0, cancelled: 0 };
@@ -85,6 +84,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
+    const pool = createWorkerPool(options.workerCommand, studyFolder, signal);
     const limit = pLimit(options.schedule.jobs);
     const load = { coresInUse: 0, running: 0, waiting: missing.length };
     const ends = missing.map(({ spec, folder }) =>
@@ -99,11 +99,14 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         load.coresInUse += threads;
         onEvent({ type: "started", spec, folder });
         try {
-          const ended = await runWorker(spec, folder, threads, { ...options, signal });
-          outcome[ended] += 1;
+          const end = await pool.run(spec, folder, threads, (message) => {
+            onEvent({ type: "epoch", spec, folder, message });
+          });
+          outcome[await settleTrial(spec, folder, end, { onEvent, signal })] += 1;
         } finally {
           load.running -= 1;
           load.coresInUse -= threads;
+          pool.keep(load.waiting);
         }
       }).catch((error: unknown) => {
         broken.abort(error);
@@ -111,6 +114,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
       }),
     );
     await Promise.allSettled(ends);
+    await pool.close();
     await Promise.all(ends);
     return outcome;
   } finally {
@@ -118,33 +122,13 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   }
 }
 
-async function runWorker(
+/** What became of a trial that a worker had: its folder knows. */
+async function settleTrial(
   spec: TrialSpec,
   folder: string,
-  threads: number,
-  options: StudyOptions,
+  { exit, failure }: WorkerEnd,
+  { onEvent, signal }: Pick<StudyOptions, "onEvent" | "signal">,
 ): Promise<keyof StudyOutcome> {
-  const { onEvent, signal } = options;
-  const [script, ...args] = options.workerCommand;
-  const log = openSync(join(folder, TRIAL_FILES.log), "w");
-  const worker = fork(script, [...args, "--threads", String(threads), folder], { stdio: ["ignore", log, log, "ipc"] });
-  closeSync(log);
-  let failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
-  worker.on("message", (message: WorkerMessage) => {
-    if (message.type === "epoch") {
-      onEvent({ type: "epoch", spec, folder, message });
-    } else {
-      failure = message;
-    }
-  });
-  const stop = () => worker.kill("SIGKILL");
-  signal.addEventListener("abort", stop, { once: true });
-  const exit = await new Promise<string>((resolve) => {
-    worker.on("error", (error) => resolve(error.message));
-    // Not "exit": what a failing worker said last may come after that.
-    worker.on("close", (code, killedBy) => resolve(killedBy ?? String(code)));
-  });
-  signal.removeEventListener("abort", stop);
   const { result, status } = await readTrial(folder);
   if (result !== undefined) {
     onEvent({ type: "done", spec, folder, result });
@@ -169,7 +153,7 @@ async function runWorker(
   return "failed";
 }
 
-function describeFailure(failure: Extract<WorkerMessage, { type: "failed" }> | undefined, exit: string, log: string) {
+function describeFailure(failure: WorkerEnd["failure"], exit: string | undefined, log: string) {
   if (failure !== undefined) {
     const where = failure.where === undefined ? "" : ` (${failure.where})`;
     return { message: `${failure.message}${where}`, hint: failure.hint ?? `See ${log}` };
@@ -178,5 +162,6 @@ function describeFailure(failure: Extract<WorkerMessage, { type: "failed" }> | u
     exit === "SIGKILL"
       ? "Somebody killed it, or the system did for want of memory (try a smaller --jobs); the same command goes on."
       : `See ${log}`;
-  return { message: `the worker ended with ${exit} and left no result`, hint };
+  const how = exit === undefined ? "the worker ended the trial" : `the worker ended with ${exit}`;
+  return { message: `${how} and left no result`, hint };
 }
