@@ -1,8 +1,9 @@
 // Arguments shared by `exp run` and `exp plan`: an experiment, overrides, and where things lie.
 import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, type StudyPlan } from "@merclab/runner";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { openSite, type Site } from "../site.ts";
 import { checkTables } from "../tables.ts";
+import { parseCount } from "./parse-count.ts";
 
 export interface PlanOptions {
   readonly data?: string;
@@ -72,13 +73,4 @@ export function engineLine({ engines }: StudyPlan): string {
   return engines
     .map(({ name, found, why }) => `Engine: ${found === undefined ? name : `${name}, ${found}`} (${why})`)
     .join("\n");
-}
-
-/** A whole number from 1, as an argument of an option. */
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1.");
-  }
-  return count;
 }

@@ -5,7 +5,7 @@ import { MerclabError } from "@merclab/core";
 import { type RunnerMessage, runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { Command } from "commander";
 import { openSite, versions } from "../site.ts";
-import { parseCount } from "./plan-options.ts";
+import { parseCount } from "./parse-count.ts";
 
 interface TrialOptions {
   readonly data?: string;
