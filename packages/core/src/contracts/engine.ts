@@ -5,7 +5,12 @@ export interface Engine {
   readonly name: string;
   /** True where every new shape costs a compilation: batches are then rounded up to a few buckets. */
   readonly compilesShapes?: boolean;
-  /** Makes the engine the one that tensors live on. @throws MerclabError `engine` */
+  /**
+   * Makes the engine the one that tensors live on. A process may start another engine of the same plugin when this one
+   * was disposed: it computes what it would in a process of its own.
+   *
+   * @throws MerclabError `engine`
+   */
   start(): Promise<void>;
   /**
    * Wraps a pure function whose arguments and result are trees of tensors (plain objects and arrays); an argument may

@@ -143,7 +143,7 @@ async function chooseEngines(
     isStored,
     probe,
   );
-  return { drafts, engines: auto === undefined ? named : [auto, ...named] };
+  return { drafts, engines: auto === undefined ? named : [auto, ...named.filter(({ name }) => name !== auto.name)] };
 }
 
 /** The engines that were asked for by name. @throws MerclabError `engine` when one is needed and does not work */
