@@ -141,7 +141,36 @@ describe.concurrent("the command line", () => {
         says: [/^error: option '--jobs <n>' argument 'many' is invalid\. It must be a whole number from 1\.$/],
       },
     ],
+    [
+      "with an unknown engine",
+      {
+        args: ["--engine", "onxx"],
+        says: [
+          'error unknown engine "onxx"',
+          "  at command line: engine=onxx",
+          '  → Did you mean "onnx"? Known: auto, cpu, onnx, wasm.',
+        ],
+      },
+    ],
     ["with jobs below 1", { args: ["--jobs", "0"], says: [/'0' is invalid\. It must be a whole number from 1/] }],
+    [
+      "with threads that are no number",
+      { args: ["--threads", "1.5"], says: [/'1\.5' is invalid\. It must be a whole number from 1/] },
+    ],
+    [
+      "with threads for an engine that uses one",
+      {
+        args: ["--threads", "2"],
+        says: [
+          /^Data: /,
+          "A tiny study",
+          /^Engine: cpu/,
+          "error engine cpu runs a trial on one thread, not on 2",
+          "  at command line: --threads 2",
+          /→ Leave --threads out: trials run side by side/,
+        ],
+      },
+    ],
     [
       "with an unknown flag",
       {
@@ -178,6 +207,7 @@ describe.concurrent("the command line", () => {
         says: [
           /^Data: /,
           "A tiny study",
+          /^Engine: cpu/,
           /^error cannot write in DIR\/experiments\/tiny.yaml\/runs\/tiny: ENOTDIR/,
           /→ Check space and permissions, or give another folder with --runs/,
         ],

@@ -34,7 +34,11 @@ describe("exp run", () => {
     expect(first.stdout).toMatch(/^lmam +2 +\d+\.\d\d ± \d+\.\d\d/m);
     expect(first.stdout).toMatch("valid-selected is the result");
     expect(first.stdout).not.toMatch(/missing|synthetic/i);
-    expect(first.stderr.split("\n").slice(0, 2)).toEqual([`Data: ${place.folder}/data/tiny`, "A tiny study"]);
+    expect(first.stderr.split("\n").slice(0, 3)).toEqual([
+      `Data: ${place.folder}/data/tiny`,
+      "A tiny study",
+      `Engine: cpu, tfjs 4.22.0 in plain JavaScript (${place.folder}/experiments/tiny.yaml:8)`,
+    ]);
     for (const trial of ["sdt  seed 0", "sdt  seed 1", "lmam  seed 0", "lmam  seed 1"]) {
       expect(first.stderr).toContain(`✓ folder  ${trial}  weighted-f1 `);
     }
@@ -138,7 +142,12 @@ describe("what looks at stored runs", () => {
       place.exp("data", "check", "data/tiny", "--json"),
       place.exp("data", "check", "data/tiny"),
     ]);
-    const planned = document(plan) as { trials: { state: string; seed: number }[]; expectedSeconds: number };
+    const planned = document(plan) as {
+      trials: { state: string; seed: number }[];
+      schedule: unknown;
+      expectedSeconds: number;
+    };
+    expect(planned.schedule).toEqual({ jobs: 1, threads: 1, notes: [] });
     expect(planned.trials.map(({ seed, state }) => `${seed} ${state}`)).toEqual([
       "0 done",
       "0 done",
@@ -149,9 +158,17 @@ describe("what looks at stored runs", () => {
     ]);
     expect(planned.expectedSeconds).toBeGreaterThan(0);
     expect(planText.stdout).toMatch(/folder {2}lmam {2}rank 3 {2}seed 1 +missing/);
-    expect(planText.stdout).toMatch(/2 of 6 trials are done/);
+    expect(planText.stdout).toMatch(/2 of 6 trials are done; \d+ at a time; /);
     expect(document(doctor)).toMatchObject({
-      findings: expect.arrayContaining([{ what: "engine wasm", state: "works", found: expect.any(String) }]),
+      engines: [
+        { name: "onnx", state: "works", threads: "many", versions: { onnxruntime: expect.any(String) } },
+        { name: "wasm", state: "works", threads: "one" },
+        { name: "cpu", state: "works", threads: "one" },
+      ],
+      findings: expect.arrayContaining([
+        { what: "engine wasm", state: "works", found: expect.stringContaining("WebAssembly SIMD") },
+        { what: "engine auto", state: "works", found: "takes onnx (the fastest that works here)" },
+      ]),
     });
     expect(document(check)).toMatchObject({ name: "tiny", problems: [], modalities: [{ name: "text", width: 2 }] });
     expect(checkText.stdout).toMatch(/can be trained on/);

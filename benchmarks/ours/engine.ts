@@ -10,8 +10,6 @@ export interface NamedEngine {
 /** @throws MerclabError `config` with the nearest known name */
 export function createNamedEngine(name: string, threads: number, registry: PluginRegistry): NamedEngine {
   const plugin = registry.get("engine", name);
-  const withThreads = plugin.options.safeParse({ threads });
-  return withThreads.success
-    ? { engine: plugin.create(withThreads.data, undefined), threads }
-    : { engine: plugin.create(plugin.options.parse({}), undefined), threads: 1 };
+  const used = plugin.threads === "one" ? 1 : threads;
+  return { engine: plugin.create(plugin.options.parse({}), { threads: used }), threads: used };
 }

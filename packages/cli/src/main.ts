@@ -1,26 +1,31 @@
-// The `exp` command.
+// The `exp` command. Only the modules of the sub-command that is called are loaded.
 import { MerclabError } from "@merclab/core";
 import { Command, CommanderError } from "commander";
-import { dataCommand } from "./commands/data.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { lsCommand } from "./commands/ls.ts";
-import { planCommand } from "./commands/plan.ts";
-import { runCommand } from "./commands/run.ts";
-import { showCommand } from "./commands/show.ts";
-import { tableCommand } from "./commands/table.ts";
-import { trialCommand } from "./commands/trial.ts";
 import { EXIT, printError } from "./output.ts";
 
-const program = new Command("exp")
-  .description("merclab: a laboratory for multimodal emotion recognition in conversations")
-  .addCommand(runCommand())
-  .addCommand(planCommand())
-  .addCommand(tableCommand())
-  .addCommand(lsCommand())
-  .addCommand(showCommand())
-  .addCommand(dataCommand())
-  .addCommand(doctorCommand())
-  .addCommand(trialCommand(), { hidden: true });
+/** In the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import("./commands/run.ts")).runCommand(),
+  plan: async () => (await import("./commands/plan.ts")).planCommand(),
+  table: async () => (await import("./commands/table.ts")).tableCommand(),
+  ls: async () => (await import("./commands/ls.ts")).lsCommand(),
+  show: async () => (await import("./commands/show.ts")).showCommand(),
+  data: async () => (await import("./commands/data.ts")).dataCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  trial: async () => (await import("./commands/trial.ts")).trialCommand(),
+};
+
+const program = new Command("exp").description(
+  "merclab: a laboratory for multimodal emotion recognition in conversations",
+);
+const called = process.argv[2] ?? "";
+// Help, and what is misspelt, speaks of all.
+for (const name of Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMMANDS)) {
+  const command = await COMMANDS[name]?.();
+  if (command !== undefined) {
+    program.addCommand(command, { hidden: name === "trial" });
+  }
+}
 
 // Sub-commands inherit neither.
 for (const command of allCommands(program)) {
@@ -51,11 +56,12 @@ function* allCommands(command: Command): Generator<Command> {
   }
 }
 
-/** Commander says itself what is wrong with the arguments; config and data errors mean that nothing was started. */
+/** Commander says itself what is wrong with the arguments; errors of these kinds mean that nothing was started. */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  const usage = error instanceof MerclabError && ["config", "data", "combination", "storage"].includes(error.code);
+  const usage =
+    error instanceof MerclabError && ["config", "data", "combination", "engine", "storage"].includes(error.code);
   return usage ? EXIT.usage : EXIT.failed;
 }

@@ -9,7 +9,15 @@ export {
   type Split,
   visibleLabels,
 } from "./contracts/dataset.ts";
-export type { CompiledFunction, CompileOptions, Engine, GraphReport } from "./contracts/engine.ts";
+export type {
+  CompiledFunction,
+  CompileOptions,
+  Engine,
+  EngineProbe,
+  EngineSite,
+  EngineTraits,
+  GraphReport,
+} from "./contracts/engine.ts";
 export type {
   Context,
   Encoder,

@@ -1,16 +1,21 @@
 // The engine `onnx`: a function is traced once per set of shapes and run by ONNX Runtime on the CPU. Tensors live on
 // jit's host backend; what is computed outside compiled functions runs there with tfjs's cpu kernels.
-import { type CompileOptions, type Engine, isKeyedSource, type Key, MerclabError } from "@merclab/core";
+import {
+  type CompileOptions,
+  type Engine,
+  type EngineSite,
+  isKeyedSource,
+  type Key,
+  MerclabError,
+} from "@merclab/core";
 import { enableProdMode, setBackend } from "@tensorflow/tfjs-core";
 import type * as Jit from "tfjs-jit";
 import { createTracedSource } from "./random.ts";
 
-export interface OnnxEngineOptions {
-  /** Threads of one operation; null = one per core. */
-  readonly threads: number | null;
-}
+/** Compiled graphs that stay for the next trial of a process: about as many as a data set has shapes. */
+const KEPT_GRAPHS = 12;
 
-export function createOnnxEngine({ threads }: OnnxEngineOptions): Engine {
+export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
   let jit: typeof Jit | undefined;
   const compiled: { dispose(): Promise<void> }[] = [];
   return {
@@ -42,7 +47,8 @@ export function createOnnxEngine({ threads }: OnnxEngineOptions): Engine {
             arg instanceof HostValue ? createTracedSource(arg as Jit.HostValue<Key>, loaded) : arg,
           ) as unknown as A),
         );
-      const jitted = loaded.jit(traced, { donate, ...(threads === null ? {} : { threads }) });
+      const cache = cacheFolder === undefined ? {} : { cacheFolder };
+      const jitted = loaded.jit(traced, { donate, threads, keepIdle: KEPT_GRAPHS, ...cache });
       compiled.push(jitted);
       const call = (...args: A) => jitted(...args.map((arg) => (isKeyedSource(arg) ? hostValue(arg.key) : arg)));
       return Object.assign(call, { explain: jitted.explain });

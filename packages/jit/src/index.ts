@@ -6,3 +6,4 @@ export { type JitOptions, type Jitted, jit } from "./jit.ts";
 export { RULES } from "./rules/index.ts";
 export { HOST_BACKEND, hostBackend } from "./session/host-backend.ts";
 export type { ProgramReport } from "./session/report.ts";
+export { releaseIdleSessions } from "./session/sessions.ts";

@@ -20,6 +20,11 @@ export interface JitOptions {
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
   /** Folder in which optimised graphs are kept for later processes; any number of them may share it. */
   readonly cacheFolder?: string;
+  /**
+   * Compiled graphs that stay in the process for later functions that are traced to the same ones, when nobody uses
+   * them any more; `releaseIdleSessions` frees them.
+   */
+  readonly keepIdle?: number;
   /** Graphs kept at a time, one per set of shapes; the one that was not used for longest goes first. */
   readonly maxGraphs?: number;
 }
@@ -45,7 +50,7 @@ let alive = 0;
  */
 export function jit<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
-  { donate = [], threads, optimization = "all", maxGraphs = 32, cacheFolder }: JitOptions = {},
+  { donate = [], threads, optimization = "all", maxGraphs = 32, cacheFolder, keepIdle = 0 }: JitOptions = {},
 ): Jitted<A, R> {
   checkOptions({ donate, maxGraphs, ...(threads === undefined ? {} : { threads }) });
   const host = hostBackend();
@@ -73,7 +78,7 @@ export function jit<A extends readonly unknown[], R>(
     const traced = traceFunction(fn as (...args: never[]) => unknown, flat);
     const signature = flat.tensors.map(describeTensor).join(" ");
     const about = { signature, traceMs: performance.now() - started };
-    const options = { threads, optimization, cacheFolder };
+    const options = { threads, optimization, cacheFolder, keepIdle };
     const entry: Entry = { compiled: compile(traced, host, options, about), runs: new Set() };
     kept.set(key, entry);
     entry.compiled.catch(() => kept.delete(key)); // the caller gets the error from its own run

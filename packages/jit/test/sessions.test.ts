@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { HOST_BACKEND, hostBackend, jit } from "../src/index.ts";
+import { HOST_BACKEND, hostBackend, jit, releaseIdleSessions } from "../src/index.ts";
 
 let folder: string;
 
@@ -76,5 +76,23 @@ describe("optimised graphs", () => {
     await a.dispose();
     expect([...(await b(x)).dataSync()]).toEqual(values);
     await b.dispose();
+  });
+
+  it("stay for later functions where that was asked for, the last ones used, until they are freed", async () => {
+    const compiled = async (size: number, keepIdle: number) => {
+      const jitted = jit(fn, { threads: 1, keepIdle });
+      (await jitted(tf.ones([size, size]))).dispose();
+      const by = (await jitted.explain())[0]?.compiledBy;
+      await jitted.dispose();
+      return by;
+    };
+    expect(await compiled(3, 1)).toBe("runtime");
+    expect(await compiled(3, 1)).toBe("memory");
+    expect(await compiled(4, 1)).toBe("runtime"); // and 3 is not kept any more
+    expect(await compiled(3, 2)).toBe("runtime");
+    expect(await compiled(4, 2)).toBe("memory");
+    await releaseIdleSessions();
+    expect(await compiled(4, 0)).toBe("runtime");
+    expect(await compiled(4, 0)).toBe("runtime");
   });
 });

@@ -70,6 +70,7 @@ export function createResult(spec: TrialSpec, options: ResultOptions = {}): Tria
     test: { validSelected: score(4, valid), maxTest: score(7, best) },
     seal: { openedAt: "2026-01-01T00:00:00.000Z", reason: "scoring" },
     seconds: options.seconds ?? 12.5,
+    threads: 1,
     parameters: spec.parameters,
     versions: options.versions ?? { merclab: "0.1.0" },
   };

@@ -1,5 +1,13 @@
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
 export type { LoadedPart, PlanSite } from "./config/datasets.ts";
+export {
+  AUTO_ENGINE,
+  chooseAutoEngine,
+  createEngineProber,
+  type EngineChoice,
+  type EngineState,
+  enginesByRank,
+} from "./config/engines.ts";
 export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
 export { modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
@@ -42,10 +50,10 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
-export { defaultJobs, trialMemory } from "./study/jobs.ts";
-export { runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
+export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
+export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
-export { runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
+export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";

@@ -15,7 +15,7 @@ const set = (...pairs: [string, Assignment["value"]][]): Assignment[] =>
 
 async function resolve(...layers: Assignment[][]) {
   const { site } = createBench(FILES);
-  return resolveConfig({ name: "synthetic", where: "datasets" }, layers, site.groups, site.registry);
+  return resolveConfig({ name: "synthetic", where: "datasets" }, layers, site.groups, site.registry, "cpu");
 }
 
 describe("precedence", () => {
@@ -53,7 +53,7 @@ describe("precedence", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(layer, { maxLength: 5 }), async (epochs) => {
         const layers = epochs.map((value) => (value === undefined ? [] : set(["trainer.epochs", value])));
-        const { config } = await resolveConfig({ name: "synthetic" }, layers, site.groups, site.registry);
+        const { config } = await resolveConfig({ name: "synthetic" }, layers, site.groups, site.registry, "cpu");
         expect(config.trainer.options.epochs).toBe(epochs.findLast((each) => each !== undefined) ?? 60);
       }),
       { numRuns: 30 },

@@ -43,6 +43,7 @@ async function runTrial(files: Partial<typeof FOLDER> = {}, plugins = SHIPPED, .
     runTrialFolder(folder, {
       registry,
       dataRoot: join(place, "data"),
+      threads: 1,
       versions: {},
       report: (message) => messages.push(message),
     });

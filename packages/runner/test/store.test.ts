@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   createTrialFolder,
-  defaultJobs,
   metricsRecord,
   readExperimentNames,
   readJournal,
@@ -16,7 +15,6 @@ import {
   startJournal,
   TRIAL_FILES,
   trialFolder,
-  trialMemory,
   writeJson,
 } from "../src/index.ts";
 import { errorOf, temporaryFolder } from "./support.ts";
@@ -169,43 +167,6 @@ describe("journals", () => {
     const file = join(folder, "journal.jsonl");
     writeFileSync(file, `${JSON.stringify(open)}\nnot JSON\n`);
     expect(await errorOf(() => readJournal(file), folder)).toMatch(/^storage \| DIR\/journal.jsonl:2 \| a line of the/);
-  });
-});
-
-describe("jobs", () => {
-  const trials = (...parameters: number[]) => parameters.map((total) => ({ parameters: { total, trainable: total } }));
-  const GB = 1e9;
-
-  test("are as many as cores, memory for the largest trial, and trials allow, but one at least", () => {
-    const small = trials(1000, 1000, 1000, 1000, 1000);
-    expect(defaultJobs(small, { cores: 3, freeBytes: 64 * GB })).toBe(3);
-    expect(defaultJobs(small.slice(0, 2), { cores: 3, freeBytes: 64 * GB })).toBe(2);
-    expect(defaultJobs(small, { cores: 3, freeBytes: 1.6 * GB })).toBe(2);
-    expect(defaultJobs(small, { cores: 3, freeBytes: 1 })).toBe(1);
-    expect(defaultJobs([], { cores: 3, freeBytes: 64 * GB })).toBe(1);
-    // 600 MB + 32 bytes for each of 50 million parameters: 2.2 GB, of which 80 % of 5.6 GB holds two.
-    expect(defaultJobs(trials(1000, 50e6, 1000), { cores: 3, freeBytes: 5.6 * GB })).toBe(2);
-  });
-
-  test("grow neither with parameters nor by less memory", () => {
-    const size = fc.integer({ min: 1, max: 1e9 });
-    fc.assert(
-      fc.property(
-        fc.array(size, { minLength: 1 }),
-        size,
-        fc.integer({ min: 1, max: 64 }),
-        fc.nat(1e12),
-        (all, more, cores, freeBytes) => {
-          const jobs = defaultJobs(trials(...all), { cores, freeBytes });
-          expect(jobs).toBeGreaterThanOrEqual(1);
-          expect(jobs).toBeLessThanOrEqual(Math.min(cores, all.length));
-          const heavier = defaultJobs(trials(...all.map((each) => each + more)), { cores, freeBytes });
-          expect(heavier).toBeLessThanOrEqual(jobs);
-          expect(defaultJobs(trials(...all), { cores, freeBytes: freeBytes / 2 })).toBeLessThanOrEqual(jobs);
-        },
-      ),
-    );
-    expect(trialMemory({ parameters: { total: 1e6, trainable: 1 } })).toBe(632e6);
   });
 });
 

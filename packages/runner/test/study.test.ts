@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   experimentFolder,
+  type Load,
   readStudy,
   readTrials,
   runStudy,
+  type Schedule,
   type StudyEvent,
   type StudyOptions,
   type StudyPlan,
@@ -14,23 +16,34 @@ import {
 } from "../src/index.ts";
 import { createBench, errorOf, SMALL, write } from "./support.ts";
 
-/** Logs its beginning and end, says an epoch, and leaves a result that holds its seed. */
+/** For each trial: logs its beginning and end, says an epoch, and leaves a result that holds its seed. */
 const WORKER = `
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-const folder = process.argv.at(-1);
-const { id, seed } = JSON.parse(readFileSync(folder + "/trial.json", "utf8"));
-const log = (text) => appendFileSync(folder + "/../../log", text + "\\n");
-const status = (state) => writeFileSync(folder + "/status.json", JSON.stringify({ state, attempt: 1, pid: process.pid }));
+const studyFolder = process.argv.at(-1);
+const threads = process.argv.at(-2);
+const log = (text) => appendFileSync(studyFolder + "/log", text + "\\n");
 const send = (message) => new Promise((resolve) => process.send(message, resolve));
-log("begin " + seed);
-status("running");
-await send({ type: "epoch", epoch: 1, epochs: 1, seconds: 1, loss: 1, valid: 1 });
-BODY
-writeFileSync(folder + "/result.json", JSON.stringify({ id, seed }));
-status("done");
-log("end " + seed);
-process.disconnect();
+process.on("disconnect", () => process.exit());
+process.on("message", async ({ type, folder }) => {
+  if (type === "end") {
+    process.exit();
+  }
+  const { id, seed } = JSON.parse(readFileSync(folder + "/trial.json", "utf8"));
+  const status = (state) =>
+    writeFileSync(folder + "/status.json", JSON.stringify({ state, attempt: 1, pid: process.pid, threads }));
+  let isReusable = true;
+  log("begin " + seed);
+  status("running");
+  await send({ type: "epoch", epoch: 1, epochs: 1, seconds: 1, loss: 1, valid: 1 });
+  BODY
+  writeFileSync(folder + "/result.json", JSON.stringify({ id, seed }));
+  status("done");
+  log("end " + seed);
+  await send({ type: "ended", isReusable });
+});
 `;
+
+const atATime = (jobs: number): Schedule => ({ jobs, notes: [], threadsFor: () => 1 });
 
 async function bench(body = "", seeds = 4) {
   const { folder, plan } = createBench({ "worker.mjs": WORKER.replace("BODY", body) });
@@ -41,7 +54,7 @@ async function bench(body = "", seeds = 4) {
   const run = (change: Partial<StudyOptions> = {}, which: StudyPlan = study) =>
     runStudy(which, {
       runsFolder,
-      jobs: 2,
+      schedule: atATime(2),
       workerCommand: [join(folder, "worker.mjs")],
       onEvent: (event) => events.push(event),
       signal: stop.signal,
@@ -60,7 +73,7 @@ test("every trial runs once, no more than `jobs` at a time, and a second call fi
   // The first trial waits for a second one to begin, however slow the machine is; alone it would wait in vain.
   const { run, log, told, events, runsFolder } = await bench(`
     const until = Date.now() + 20_000;
-    while (readFileSync(folder + "/../../log", "utf8").split("begin").length < 3 && Date.now() < until) {
+    while (readFileSync(studyFolder + "/log", "utf8").split("begin").length < 3 && Date.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }`);
   expect(await run()).toEqual({ done: 4, failed: 0, cancelled: 0 });
@@ -124,12 +137,98 @@ test("what a worker prints is kept in its log", async () => {
   expect(readFileSync(join(trial?.folder ?? "", TRIAL_FILES.log), "utf8")).toMatch("broken here");
 });
 
+const pidsBySeed = async (runsFolder: string) => {
+  const trials = await readTrials(runsFolder, "study");
+  return trials.sort((a, b) => a.spec.seed - b.spec.seed).map(({ status }) => status?.pid);
+};
+
+test("a worker takes trial after trial, and all are gone at the end", async () => {
+  const { run, runsFolder } = await bench();
+  expect(await run({ schedule: atATime(1) })).toEqual({ done: 4, failed: 0, cancelled: 0 });
+  const pids = await pidsBySeed(runsFolder);
+  expect(new Set(pids).size).toBe(1);
+  expect(() => process.kill(pids[0] ?? Number.NaN, 0)).toThrow("ESRCH");
+});
+
+test("no more workers than trials at a time", async () => {
+  const { run, runsFolder } = await bench("", 6);
+  await run({ schedule: atATime(2) });
+  expect(new Set(await pidsBySeed(runsFolder)).size).toBe(2);
+});
+
+test("a worker that failed, died or left something behind is followed by a fresh one, and loses one trial", async () => {
+  const { run, runsFolder } = await bench(
+    `
+    if (seed === 1) { process.kill(process.pid, "SIGKILL"); }
+    if (seed === 3) { await send({ type: "failed", message: "diverged" }); process.exit(1); }
+    isReusable = seed !== 5;`,
+    8,
+  );
+  expect(await run({ schedule: atATime(1) })).toEqual({ done: 6, failed: 2, cancelled: 0 });
+  const [zero, one, two, three, four, five, six, seven] = await pidsBySeed(runsFolder);
+  expect([one, three, five, seven]).toEqual([zero, two, four, six]);
+  expect(new Set([zero, two, four, six]).size).toBe(4);
+});
+
+test("trials of another engine or number of threads get a worker of their own", async () => {
+  const { run, runsFolder, study } = await bench("", 4);
+  const threadsFor: Schedule["threadsFor"] = (_, { waiting }) => (waiting === 1 ? 2 : 1);
+  const trials = study.trials.map((spec) => ({
+    ...spec,
+    config: { ...spec.config, engine: { name: spec.seed < 2 ? "cpu" : "wasm", options: {} } },
+  }));
+  await run({ schedule: { ...atATime(1), threadsFor } }, { ...study, trials });
+  const [zero, one, two, three] = await pidsBySeed(runsFolder);
+  expect(one).toBe(zero);
+  expect(new Set([zero, two, three]).size).toBe(3);
+  const threads = (await readTrials(runsFolder, "study")).map(
+    ({ spec, status }) => `${spec.seed} ${(status as unknown as { threads: string }).threads}`,
+  );
+  expect(threads.sort()).toEqual(["0 1", "1 1", "2 1", "3 2"]);
+});
+
+test("cores are counted: threads of a trial that starts follow from those that run and wait", async () => {
+  const { run } = await bench("", 3);
+  const loads: Load[] = [];
+  const threadsFor: Schedule["threadsFor"] = (_, load) => {
+    loads.push({ ...load });
+    return 3;
+  };
+  await run({ schedule: { jobs: 2, notes: [], threadsFor } });
+  expect(loads).toEqual([
+    { coresInUse: 0, running: 0, waiting: 3 },
+    { coresInUse: 3, running: 1, waiting: 2 },
+    { coresInUse: 3, running: 1, waiting: 1 },
+  ]);
+});
+
+test("what a worker prints goes to the log of the trial that it has", async () => {
+  const { run, runsFolder } = await bench(`
+    console.log("out " + seed);
+    process.stderr.write("x".repeat(200_000) + " err " + seed);`);
+  await run({ schedule: atATime(1) });
+  for (const { folder, spec } of await readTrials(runsFolder, "study")) {
+    const log = readFileSync(join(folder, TRIAL_FILES.log), "utf8");
+    expect(log.match(/out \d|err \d/g)?.sort()).toEqual([`err ${spec.seed}`, `out ${spec.seed}`]);
+    expect(log.length).toBeGreaterThan(200_000);
+  }
+});
+
+test("a log that cannot be written stops the study", async () => {
+  const { run, folder } = await bench(`
+    const { rmSync, mkdirSync } = await import("node:fs");
+    rmSync(folder + "/worker.log");
+    mkdirSync(folder + "/worker.log");
+    console.log("lost");`);
+  expect(await errorOf(run, folder)).toMatch(/^storage \| - \| cannot write DIR\/.*worker.log: EISDIR/);
+});
+
 test("stopping ends the workers, keeps what is done, starts nothing more, and the next call goes on", async () => {
   const { run, stop, told, folder, runsFolder } = await bench(
     "if (seed > 0) { await new Promise(() => setInterval(() => 1, 1000)); }",
   );
   const outcome = await run({
-    jobs: 1,
+    schedule: atATime(1),
     onEvent: (event) => {
       if (event.type === "epoch" && event.spec.seed === 1) {
         stop.abort();
@@ -182,7 +281,12 @@ test("a runner that cannot go on stops its workers, releases the lock, and says 
 
 test("a second runner is refused and changes nothing of the first one's study", async () => {
   const { run, study, runsFolder } = await bench("", 2);
-  const first = run({ command: "exp run first" });
+  let begun = () => {};
+  const running = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const first = run({ command: "exp run first", onEvent: () => begun() });
+  await running;
   const second = errorOf(() => run({ command: "exp run second" }, { ...study, trials: [] }));
   expect(await second).toMatch(/^storage .*is running this experiment/);
   await first;

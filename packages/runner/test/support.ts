@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   corePlugins,
+  definePlugin,
+  type EngineProbe,
+  type EngineTraits,
   MerclabError,
   type Plugin,
   type PluginKind,
@@ -15,6 +18,7 @@ import { plugins as encoderPlugins } from "@merclab/encoders";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
 import { onTestFinished } from "vitest";
+import { z } from "zod";
 import { createConfigGroups, type PlanSite, parseOverride, planStudy, readExperiment } from "../src/index.ts";
 
 export const SHIPPED: readonly Plugin[] = [
@@ -37,6 +41,34 @@ export function createRegistry(plugins: readonly Plugin[] = SHIPPED): PluginRegi
       return plugin as Plugin<K>;
     },
   };
+}
+
+/** An engine of a user, for plans, which start none. */
+export function engine({
+  name,
+  rank = 1,
+  state = "works",
+  threads = "one",
+  memory = { baseBytes: 1e9, bytesPerParameter: 100 },
+  probed = [],
+}: Partial<EngineTraits> & { name: string; state?: EngineProbe["state"]; probed?: string[] }): Plugin {
+  return definePlugin({
+    kind: "engine",
+    name,
+    summary: "",
+    rank,
+    threads,
+    memory,
+    options: z.strictObject({ level: z.int().default(1) }),
+    probe: async () => {
+      probed.push(name);
+      const found = state === "works" ? `${name} 1.0` : `no ${name} here`;
+      return { state, found, versions: {}, ...(state === "works" ? {} : { hint: `Install ${name}.` }) };
+    },
+    create: () => {
+      throw new Error("a plan starts no engine");
+    },
+  });
 }
 
 export function temporaryFolder(): string {
@@ -70,11 +102,16 @@ export interface Bench {
 }
 
 /** @param files config groups below `configs/` and anything else */
-export function createBench(files: Readonly<Record<string, string>> = {}, dataRoot?: string): Bench {
+export function createBench(
+  files: Readonly<Record<string, string>> = {},
+  dataRoot?: string,
+  { plugins = SHIPPED, runsFolder }: { plugins?: readonly Plugin[]; runsFolder?: string } = {},
+): Bench {
   const folder = temporaryFolder();
   write(folder, files);
-  const registry = createRegistry();
-  const site = { registry, groups: createConfigGroups([join(folder, "configs")], registry), dataRoot };
+  const registry = createRegistry(plugins);
+  const groups = createConfigGroups([join(folder, "configs")], registry);
+  const site: PlanSite = { registry, groups, dataRoot, ...(runsFolder === undefined ? {} : { runsFolder }) };
   return {
     folder,
     site,

@@ -20,6 +20,7 @@ function result(test: number, maxTest: number, openedAt: string): TrialResult {
     test: { validSelected: score(test), maxTest: score(maxTest) },
     seal: { openedAt, reason: "trained" },
     seconds: 1,
+    threads: 1,
     parameters: { total: 1, trainable: 1 },
     versions: {},
   };

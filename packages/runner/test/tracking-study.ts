@@ -113,6 +113,7 @@ function trialResult(spec: TrialSpec, epochs: number, openedAt: number): TrialRe
     test: { validSelected: score(epochs, 0.5 + seed / 10), maxTest: score(1, 0.75 + seed / 10) },
     seal: { openedAt: new Date(openedAt).toISOString(), reason: "trained" },
     seconds: 12,
+    threads: 1,
     parameters: spec.parameters,
     versions: {},
   };

@@ -2,6 +2,8 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
+import { MerclabError } from "@merclab/core";
+import { AUTO_ENGINE, chooseAutoEngine, createEngineProber, type EngineState, enginesByRank } from "@merclab/runner";
 import { Command } from "commander";
 import { MlflowClient } from "mlflow-js-client";
 import pc from "picocolors";
@@ -27,16 +29,18 @@ export function doctorCommand(): Command {
     .addHelpText("after", "\nExamples:\n  $ exp doctor\n  $ exp doctor --data ~/features --json")
     .action(async (options: { data?: string; runs: string; json?: boolean }) => {
       const site = openSite(options);
+      const engines = await probeEngines(site);
       const findings = [
         checkNode(),
         checkMachine(),
-        ...(await checkEngines(site)),
+        ...engines.states.map(engineFinding),
+        engines.auto,
         ...checkData(site),
         await checkTracking(),
         checkRuns(site),
       ];
       if (options.json === true) {
-        printJson({ versions: versions(), findings });
+        printJson({ versions: versions(), engines: engines.states, findings });
       } else {
         const marks = { works: pc.green("✓"), absent: pc.yellow("–"), broken: pc.red("✗") };
         const rows = findings.map(({ what, state, found, mend }) => [
@@ -64,19 +68,31 @@ function checkMachine(): Finding {
   return { what: "machine", state: "works", found };
 }
 
-async function checkEngines({ registry }: Site): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for (const name of registry.names("engine")) {
-    const what = `engine ${name}`;
-    try {
-      const plugin = registry.get("engine", name);
-      await plugin.create(plugin.options.parse({}), undefined).start();
-      findings.push({ what, state: "works", found: plugin.summary });
-    } catch (error) {
-      findings.push({ what, state: "broken", found: (error as Error).message });
+/** Every engine, the fastest first, and which one `auto` takes. */
+async function probeEngines({ registry }: Site): Promise<{ states: readonly EngineState[]; auto: Finding }> {
+  const probe = createEngineProber(registry);
+  const states = await Promise.all(enginesByRank(registry).map(probe));
+  const what = `engine ${AUTO_ENGINE}`;
+  try {
+    const { name, why } = await chooseAutoEngine(registry, probe, async () => ({ stored: 0, of: 0 }));
+    return { states, auto: { what, state: "works", found: `takes ${name} (${why.replace(/^auto: /, "")})` } };
+  } catch (error) {
+    if (!(error instanceof MerclabError)) {
+      throw error;
     }
+    return { states, auto: { what, state: "broken", found: error.message } };
   }
-  return findings;
+}
+
+function engineFinding({ name, state, found, threads, hint }: EngineState): Finding {
+  const cores = availableParallelism();
+  const used = threads === "one" || cores === 1 ? "one thread a trial" : `up to ${cores} threads a trial`;
+  return {
+    what: `engine ${name}`,
+    state,
+    found: state === "works" ? `${found}, ${used}` : found,
+    ...(hint === undefined ? {} : { mend: hint }),
+  };
 }
 
 function checkData({ registry, places }: Site): Finding[] {

@@ -3,12 +3,15 @@ import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, typ
 import type { Command } from "commander";
 import { openSite, type Site } from "../site.ts";
 import { checkTables } from "../tables.ts";
+import { parseCount } from "./parse-count.ts";
 
 export interface PlanOptions {
   readonly data?: string;
   readonly runs?: string;
   readonly seeds?: string;
   readonly engine?: string;
+  readonly jobs?: number;
+  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -19,7 +22,16 @@ export function addPlanOptions(command: Command): Command {
     .option("--data <dir>", "data root (default: MERCLAB_DATA, data/, ../shared/data)")
     .option("--runs <dir>", "where runs are stored", "runs")
     .option("--seeds <n>", "number of seeds, or a list such as 3,7")
-    .option("--engine <name>", "engine that trains")
+    .option(
+      "--engine <name>",
+      "engine that trains, or auto: the fastest that works here (default: what the file says, else auto)",
+    )
+    .option("--jobs <n>", "trials side by side (default: as many as cores and memory allow)", parseCount)
+    .option(
+      "--threads <n>",
+      "threads of each trial (default: one, more where fewer trials than cores are left)",
+      parseCount,
+    )
     .option("--json", "one JSON document on stdout");
 }
 
@@ -35,7 +47,8 @@ export async function openPlan(
     ...(options.engine === undefined ? [] : [`engine=${options.engine}`]),
   ];
   const overrides: Axis[] = [...overrideArguments, ...shorthands].map(parseOverride);
-  const planSite: PlanSite = { registry: site.registry, groups: site.groups, dataRoot: site.places.dataRoot };
+  const { registry, groups, places } = site;
+  const planSite: PlanSite = { registry, groups, dataRoot: places.dataRoot, runsFolder: places.runs };
   const plan = await planStudy(experiment, overrides, planSite);
   checkTables(plan);
   return { site, plan };
@@ -53,4 +66,11 @@ export function dataLine({ datasets, notices }: StudyPlan): string {
         "\n",
       )
     : [`${named}: ${places.join(", ")}`, ...notices].join("\n");
+}
+
+/** One line per engine: what runs, and why this one. */
+export function engineLine({ engines }: StudyPlan): string {
+  return engines
+    .map(({ name, found, why }) => `Engine: ${found === undefined ? name : `${name}, ${found}`} (${why})`)
+    .join("\n");
 }

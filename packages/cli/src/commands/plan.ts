@@ -1,11 +1,11 @@
 // `exp plan`: what `exp run` would do, without training.
-import { defaultJobs, readTrials, trialMemory } from "@merclab/runner";
+import { planSchedule, readTrials, trialMemory } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
 import prettyMs from "pretty-ms";
 import { columns, printJson, printText } from "../output.ts";
 import { trialLabel } from "../trial-label.ts";
-import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
+import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 export function planCommand(): Command {
   return addPlanOptions(new Command("plan"))
@@ -22,7 +22,11 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
   const stored = new Map(
     (await readTrials(site.places.runs, plan.experiment.name)).map((trial) => [trial.spec.id, trial]),
   );
-  const jobs = defaultJobs(plan.trials);
+  const toRun = plan.trials.filter(({ id }) => stored.get(id)?.result === undefined);
+  const { jobs, notes, threadsFor } = planSchedule(toRun, options, site.registry);
+  const [next] = toRun;
+  /** Of the trials that start first; the last ones may get more. */
+  const threads = next === undefined ? null : threadsFor(next, { coresInUse: 0, running: 0, waiting: toRun.length });
   const trials = plan.trials.map((spec) => {
     const result = stored.get(spec.id)?.result;
     return {
@@ -30,7 +34,7 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
       label: trialLabel(spec),
       state: result !== undefined ? "done" : (stored.get(spec.id)?.status?.state ?? "missing"),
       parameters: spec.parameters.total,
-      memoryBytes: trialMemory(spec),
+      memoryBytes: trialMemory(spec, site.registry),
       seconds: result?.seconds,
       config: spec.config,
       seed: spec.seed,
@@ -47,7 +51,9 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
       source: dataset.source,
       folder: folder ?? null,
     }));
-    printJson({ experiment: plan.experiment.name, datasets, notices: plan.notices, jobs, expectedSeconds, trials });
+    const { experiment, notices, engines } = plan;
+    const schedule = { jobs, threads, notes };
+    printJson({ experiment: experiment.name, datasets, notices, engines, schedule, expectedSeconds, trials });
     return;
   }
   const rows = trials.map(({ id, label, state, parameters, memoryBytes }) => [
@@ -67,10 +73,20 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
     [
       dataLine(plan),
       pc.bold(plan.experiment.title),
+      engineLine(plan),
       "",
       columns([["trial", "what", "state", "parameters", "memory"], ...rows]),
       "",
-      `${done.length} of ${trials.length} trials are done; ${jobs} at a time; ${time}`,
+      [
+        `${done.length} of ${trials.length} trials are done`,
+        ...(threads === null ? [] : [pace(jobs, threads)]),
+        time,
+      ].join("; "),
+      ...notes,
     ].join("\n"),
   );
+}
+
+function pace(jobs: number, threads: number): string {
+  return threads === 1 ? `${jobs} at a time` : `${jobs} at a time on ${threads} threads each`;
 }

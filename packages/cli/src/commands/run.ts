@@ -1,17 +1,13 @@
 // `exp run`: plan, train what is missing, print tables.
 import { resolve } from "node:path";
-import { defaultJobs, runStudy } from "@merclab/runner";
-import { Command, InvalidArgumentError } from "commander";
+import { missingTrials, planSchedule, runStudy } from "@merclab/runner";
+import { Command } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
-import { addPlanOptions, dataLine, openPlan, type PlanOptions } from "./plan-options.ts";
-
-interface RunOptions extends PlanOptions {
-  readonly jobs?: number;
-}
+import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 const EXAMPLES = `
 Examples:
@@ -23,33 +19,36 @@ Examples:
 export function runCommand(): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables")
-    .option("--jobs <n>", "trials side by side (default: what cores and memory allow)", parseJobs)
     .addHelpText("after", EXAMPLES)
-    .action(async (name: string, overrides: string[], options: RunOptions) => {
+    .action(async (name: string, overrides: string[], options: PlanOptions) => {
       process.exitCode = await run(name, overrides, options);
     });
 }
 
-async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
+async function run(name: string, overrides: string[], options: PlanOptions): Promise<number> {
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
   printNote(dataLine(plan));
   printNote(pc.bold(plan.experiment.title));
+  printNote(engineLine(plan));
 
-  const jobs = options.jobs ?? defaultJobs(plan.trials);
+  const schedule = planSchedule(await missingTrials(plan, places.runs), options, site.registry);
+  for (const note of schedule.notes) {
+    printNote(note);
+  }
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
-  const progress = createProgress(plan.trials, jobs);
+  const progress = createProgress(plan.trials, schedule.jobs);
   const tracking = openTracking(plan, places.runs, progress.note);
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
-    jobs,
+    schedule,
     workerCommand: [
       resolve(import.meta.dirname, "../../bin/exp.mjs"),
       "trial",
-      "run",
+      "work",
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {
@@ -80,8 +79,8 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   return EXIT.done;
 }
 
-/** The command that trains what is missing: as it was typed, but for how many at a time and how to print. */
-function commandLine(name: string, overrides: readonly string[], options: RunOptions): string {
+/** The command that trains what is missing: as it was typed, but for jobs, threads and how to print. */
+function commandLine(name: string, overrides: readonly string[], options: PlanOptions): string {
   const { data, runs, seeds, engine } = options;
   const given = Object.entries({ data, runs: runs === "runs" ? undefined : runs, seeds, engine });
   const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, quoted(value)]));
@@ -91,12 +90,4 @@ function commandLine(name: string, overrides: readonly string[], options: RunOpt
 /** For a POSIX shell. */
 function quoted(text: string): string {
   return /^[\w.=,/:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function parseJobs(text: string): number {
-  const jobs = Number(text);
-  if (!Number.isSafeInteger(jobs) || jobs < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1.");
-  }
-  return jobs;
 }

@@ -1,56 +1,91 @@
-// `exp trial run FOLDER`: what a launcher calls for each trial.
+// `exp trial run FOLDER`: what a launcher calls for one trial. `exp trial work FOLDER`: what `exp run` starts, to be
+// given trial after trial.
+import { on } from "node:events";
 import { MerclabError } from "@merclab/core";
-import { runTrialFolder, type WorkerMessage } from "@merclab/runner";
+import { type RunnerMessage, runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { Command } from "commander";
 import { openSite, versions } from "../site.ts";
+import { parseCount } from "./parse-count.ts";
+
+interface TrialOptions {
+  readonly data?: string;
+  readonly threads?: number;
+}
 
 export function trialCommand(): Command {
   const run = new Command("run")
     .description("Run the trial of a folder (what launchers call); does nothing when it is done")
     .argument("<folder>", "a folder with a trial.json")
-    .option("--data <dir>", "data root")
-    .action(async (folder: string, options: { data?: string }) => {
-      // A worker without its runner is an orphan: it stops, and the next run repeats its trial. The runner may have
-      // gone while this process was still loading.
-      const orphaned = () => process.exit(143);
-      process.on("disconnect", orphaned);
-      if (process.send !== undefined && !process.connected) {
-        orphaned();
-      }
-      // Ctrl-C reaches all processes of a terminal: the runner stops its workers, and keeps what they have finished.
-      if (process.connected) {
-        process.on("SIGINT", () => undefined);
-      }
-      const { registry, places } = openSite(options);
-      try {
-        await runTrialFolder(folder, { registry, dataRoot: places.dataRoot, versions: versions(), report });
-      } catch (error) {
-        await reportFailure(error);
-        throw error;
-      } finally {
-        // The open channel would keep the process alive.
-        if (process.connected) {
-          process.removeAllListeners("disconnect");
-          process.disconnect();
-        }
-      }
+    .action(async (folder: string, options: TrialOptions) => {
+      await openTrials(options)(folder);
     });
-  return new Command("trial").description("Run single trials").addCommand(run);
+  const work = new Command("work")
+    .description("Run the trials that exp run sends, one after another")
+    .argument("<folder>", "the folder of their study, for who reads a list of processes")
+    .action(async (_folder: string, options: TrialOptions) => obeyRunner(openTrials(options)));
+  for (const command of [run, work]) {
+    command
+      .option("--data <dir>", "data root")
+      .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount);
+  }
+  return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
 }
 
-function report(message: WorkerMessage): void {
+function openTrials(options: TrialOptions) {
+  const { registry, places } = openSite(options);
+  const site = { registry, dataRoot: places.dataRoot, threads: options.threads, versions: versions(), report: tell };
+  return (folder: string) => runTrialFolder(folder, site);
+}
+
+/** Runs what the runner sends until it says the end, or until a trial fails, which ends the process. */
+async function obeyRunner(runTrial: ReturnType<typeof openTrials>): Promise<void> {
+  if (process.send === undefined) {
+    throw new MerclabError("config", "exp trial work is started by exp run, and told what to do by it", {
+      hint: "To run one trial: exp trial run FOLDER",
+    });
+  }
+  // A worker without its runner is an orphan: it stops, and the next run repeats its trial. The runner may have gone
+  // while this process was still loading.
+  const orphaned = () => process.exit(143);
+  process.on("disconnect", orphaned);
+  if (!process.connected) {
+    orphaned();
+  }
+  // Ctrl-C reaches all processes of a terminal: the runner stops its workers, and keeps what they have finished.
+  process.on("SIGINT", () => undefined);
+  try {
+    for await (const [message] of on(process, "message") as AsyncIterable<[RunnerMessage]>) {
+      if (message.type === "end") {
+        process.exit(); // whatever a plugin left open
+      }
+      const { leftTensors } = await runTrial(message.folder);
+      tell({ type: "ended", isReusable: leftTensors === 0 });
+    }
+  } catch (error) {
+    await tellFailure(error);
+    throw error;
+  } finally {
+    // The open channel would keep the process alive.
+    if (process.connected) {
+      process.off("disconnect", orphaned);
+      process.disconnect();
+    }
+  }
+}
+
+function tell(message: WorkerMessage): void {
   if (process.connected) {
     process.send?.(message);
   }
 }
 
 /** Waits until the runner has the message, since the process ends next. */
-async function reportFailure(error: unknown): Promise<void> {
+async function tellFailure(error: unknown): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
   const details = error instanceof MerclabError ? { where: error.where, hint: error.hint } : {};
   if (process.connected) {
     await new Promise<void>((resolve) => {
-      process.send?.({ type: "failed", message, ...details } satisfies Partial<WorkerMessage>, () => resolve());
+      process.send?.({ type: "failed", message, ...details } satisfies WorkerMessage, () => resolve());
     });
   }
 }

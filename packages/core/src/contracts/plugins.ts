@@ -2,7 +2,7 @@
 // nothing else knows which ones exist.
 import type { z } from "zod";
 import type { LoadedDataset } from "./dataset.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineSite, EngineTraits } from "./engine.ts";
 import type { Encoder, EncoderSite, Fusion, FusionSite, Objective, ObjectiveSite } from "./modules.ts";
 import type { Optimizer, OptimizerSite } from "./optimizer.ts";
 
@@ -22,14 +22,14 @@ export interface DatasetSource {
   load(): Promise<LoadedDataset>;
 }
 
-/** Kinds of plugins: what a factory is told, and what it makes. */
+/** Kinds of plugins: what a factory is told, what it makes, and what a plugin of the kind says of itself besides. */
 export interface PluginKinds {
-  dataset: { site: DatasetSite; product: DatasetSource };
-  encoder: { site: EncoderSite; product: Encoder };
-  fusion: { site: FusionSite; product: Fusion };
-  objective: { site: ObjectiveSite; product: Objective };
-  optimizer: { site: OptimizerSite; product: Optimizer };
-  engine: { site: undefined; product: Engine };
+  dataset: { site: DatasetSite; product: DatasetSource; traits: unknown };
+  encoder: { site: EncoderSite; product: Encoder; traits: unknown };
+  fusion: { site: FusionSite; product: Fusion; traits: unknown };
+  objective: { site: ObjectiveSite; product: Objective; traits: unknown };
+  optimizer: { site: OptimizerSite; product: Optimizer; traits: unknown };
+  engine: { site: EngineSite; product: Engine; traits: EngineTraits };
 }
 
 export type PluginKind = keyof PluginKinds;
@@ -37,7 +37,7 @@ export type PluginKind = keyof PluginKinds;
 export const PLUGIN_KINDS = ["dataset", "encoder", "fusion", "objective", "optimizer", "engine"] as const;
 
 /** A named factory from validated options to one product of its kind. */
-export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodType = z.ZodType> {
+export type Plugin<K extends PluginKind = PluginKind, S extends z.ZodType = z.ZodType> = PluginKinds[K]["traits"] & {
   readonly kind: K;
   readonly name: string;
   /** One line for `exp ls plugins`. */
@@ -45,7 +45,7 @@ export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodType =
   /** A strict object with every default in it. */
   readonly options: S;
   create(options: z.output<S>, site: PluginKinds[K]["site"]): PluginKinds[K]["product"];
-}
+};
 
 /** Keeps the type of the options between schema and factory. */
 export function definePlugin<K extends PluginKind, S extends z.ZodType>(plugin: Plugin<K, S>): Plugin<K, S> {

@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly optimization: "disabled" | "basic" | "extended" | "all";
   /** Folder of optimised graphs. */
   readonly cacheFolder: string | undefined;
+  /** Sessions that nobody uses any more which stay for later users, in the whole process. */
+  readonly keepIdle: number;
 }
 
 export interface SharedSession {
@@ -32,6 +34,7 @@ interface Entry {
   readonly made: Made;
 }
 
+/** Sessions in use, and idle ones, the one that became idle first being the first. */
 const alive = new Map<string, Entry>();
 
 /**
@@ -52,7 +55,8 @@ export async function sessionFor(graph: Graph, options: SessionOptions): Promise
     entry.users -= 1;
     if (entry.users === 0) {
       alive.delete(key);
-      await (await entry.made).session.release();
+      alive.set(key, entry); // the last of the idle ones
+      await releaseIdleSessions(options.keepIdle);
     }
   };
   try {
@@ -62,6 +66,15 @@ export async function sessionFor(graph: Graph, options: SessionOptions): Promise
     alive.delete(key);
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new JitError("compile", `ONNX Runtime refused the graph: ${message}`, { cause });
+  }
+}
+
+/** Frees sessions that nobody uses, but for the `keep` that became idle last. */
+export async function releaseIdleSessions(keep = 0): Promise<void> {
+  const idle = [...alive].filter(([, { users }]) => users === 0);
+  for (const [key, { made }] of idle.slice(0, Math.max(idle.length - keep, 0))) {
+    alive.delete(key);
+    await (await made).session.release();
   }
 }
 

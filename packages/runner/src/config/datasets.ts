@@ -12,6 +12,8 @@ export interface PlanSite {
   readonly registry: PluginRegistry;
   readonly groups: ConfigGroups;
   readonly dataRoot: string | undefined;
+  /** Where trials may be stored already; `auto` keeps the engine that they ran on. */
+  readonly runsFolder?: string;
 }
 
 export interface DatasetName {

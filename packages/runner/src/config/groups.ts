@@ -7,6 +7,7 @@ import { readYamlFile } from "@merclab/data";
 import glob from "fast-glob";
 import { z } from "zod";
 import type { Assignment, AssignmentValue } from "./assignments.ts";
+import { AUTO_ENGINE } from "./engines.ts";
 
 /** Groups in the order in which a choice may bring others along: `with` speaks of later groups only. */
 export const GROUPS = ["dataset", "encoder", "fusion", "objective", "optimizer", "trainer", "engine"] as const;
@@ -35,7 +36,7 @@ const choiceFile = z.strictObject({
 export interface Choice {
   readonly group: Group;
   readonly name: string;
-  /** undefined for the group `trainer`, which has no plugins. */
+  /** undefined for the group `trainer`, which has no plugins; `auto` for the engine that is chosen when planning. */
   readonly plugin: string | undefined;
   readonly summary: string | undefined;
   /** Assignments to own options. */
@@ -55,7 +56,10 @@ export function createConfigGroups(folders: readonly string[], registry: PluginR
   const cache = new Map<string, Promise<Choice>>();
   const fileOf = (group: Group, name: string) =>
     folders.map((folder) => join(folder, group, `${name}.yaml`)).find((file) => existsSync(file));
-  const pluginNames = (group: Group) => (group === "trainer" ? ["default"] : registry.names(group));
+  const pluginNames = (group: Group) => {
+    const plugins = group === "trainer" ? ["default"] : registry.names(group);
+    return group === "engine" ? [AUTO_ENGINE, ...plugins] : plugins;
+  };
   const names = async (group: Group): Promise<string[]> => {
     const files = await Promise.all(folders.map((folder) => glob(`${group}/*.yaml`, { cwd: folder, onlyFiles: true })));
     const named = files.flat().map((file) => basename(file, ".yaml"));

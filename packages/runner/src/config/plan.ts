@@ -1,9 +1,12 @@
 // An experiment to its trials: datasets × matrix × seeds, every config resolved, every data set loaded and every
 // model assembled, so that whatever is wrong is told before anything trains.
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Dataset, MerclabError, type PluginRegistry } from "@merclab/core";
 import { createModel } from "@merclab/trainer";
 import stringify from "safe-stable-stringify";
+import { TRIAL_FILES, trialFolder } from "../store/experiment-store.ts";
 import type { ResolvedConfig, TrialSpec } from "../store/trial-files.ts";
 import type { Assignment, Axis } from "./assignments.ts";
 import {
@@ -16,6 +19,14 @@ import {
   type PlanSite,
   tellFallback,
 } from "./datasets.ts";
+import {
+  chooseAutoEngine,
+  createEngineProber,
+  type EngineChoice,
+  type EngineProber,
+  enginesByRank,
+  requireEngine,
+} from "./engines.ts";
 import { type Experiment, MAX_SEEDS, parseKey, seedList } from "./experiment.ts";
 import type { ConfigGroups } from "./groups.ts";
 import { type ResolvedCell, resolveConfig } from "./resolve.ts";
@@ -27,6 +38,17 @@ export interface StudyPlan {
   readonly notices: readonly string[];
   /** The data sets in use, by the name of their choice. */
   readonly datasets: readonly LoadedPart[];
+  /** The engines of the trials, and why each was chosen. */
+  readonly engines: readonly EngineChoice[];
+}
+
+/** A trial before its model is assembled. */
+interface Draft {
+  readonly cell: ResolvedCell;
+  readonly combination: readonly Assignment[];
+  readonly data: Dataset;
+  readonly identity: Pick<TrialSpec, "config" | "seed" | "data">;
+  readonly id: string;
 }
 
 /**
@@ -63,40 +85,99 @@ export async function planStudy(
   };
   const { names, notices, isFallback } = await chooseDatasets(experiment, datasetOverride, cellsOf, site);
   const loaded = new Map<string, LoadedPart>();
-  const trials = new Map<string, TrialSpec>();
-  for (const dataset of names) {
-    for (const { combination, layers } of cellsOf(dataset)) {
-      const cell = await resolveConfig(dataset, layers, site.groups, site.registry).catch((error: unknown) => {
-        throw isFallback ? tellFallback(error, experiment) : error;
-      });
-      const { config } = cell;
-      const { dataset: data } = await loadOnce(dataset.name, config.dataset, loaded, site);
-      const label = describeCell(combination, cell);
-      const { count } = createModelAt(cell, label, data, site, experiment);
-      for (const seed of seeds) {
-        const spec = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
-        const id = trialId(spec);
-        if (!trials.has(id)) {
-          trials.set(id, {
-            schema: 1,
-            id,
-            experiment: experiment.name,
-            title: experiment.title,
-            cell: label,
-            ...spec,
-            parameters: count,
-          });
+  const draft = async (autoEngine: string): Promise<Draft[]> => {
+    const drafts: Draft[] = [];
+    for (const dataset of names) {
+      for (const { combination, layers } of cellsOf(dataset)) {
+        const resolving = resolveConfig(dataset, layers, site.groups, site.registry, autoEngine);
+        const cell = await resolving.catch((error: unknown) => {
+          throw isFallback ? tellFallback(error, experiment) : error;
+        });
+        const { config } = cell;
+        const { dataset: data } = await loadOnce(dataset.name, config.dataset, loaded, site);
+        for (const seed of seeds) {
+          const identity = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
+          drafts.push({ cell, combination, data, identity, id: trialId(identity) });
         }
       }
     }
-  }
+    return drafts;
+  };
+  const { drafts, engines } = await chooseEngines(draft, experiment, site);
   const datasets = [...loaded.values()];
   return {
     experiment,
-    trials: interleaveSeeds([...trials.values()]),
+    trials: interleaveSeeds(assembleTrials(drafts, experiment, site)),
     notices: [...notices, ...syntheticNotice(datasets)],
     datasets,
+    engines,
   };
+}
+
+/** Drafts with a concrete engine each, all of which work here or have nothing left to train. */
+async function chooseEngines(
+  draft: (autoEngine: string) => Promise<Draft[]>,
+  experiment: Experiment,
+  site: PlanSite,
+): Promise<{ drafts: Draft[]; engines: EngineChoice[] }> {
+  const { registry, runsFolder } = site;
+  const isStored = ({ id }: Draft): boolean =>
+    runsFolder !== undefined && existsSync(join(trialFolder(runsFolder, experiment.name, id), TRIAL_FILES.result));
+  const [first = ""] = enginesByRank(registry);
+  let drafts = await draft(first);
+  const probe = createEngineProber(registry);
+  const auto = drafts.some(({ cell }) => cell.isAutoEngine)
+    ? await chooseAutoEngine(registry, probe, async (engine) => {
+        // An engine that refuses the options of this study has no trial of it.
+        const candidates = (engine === first ? drafts : await draft(engine).catch(() => [])).filter(
+          ({ cell }) => cell.isAutoEngine,
+        );
+        return { stored: candidates.filter(isStored).length, of: candidates.length };
+      })
+    : undefined;
+  if (auto !== undefined && auto.name !== first) {
+    drafts = await draft(auto.name);
+  }
+  const named = await requireNamed(
+    drafts.filter(({ cell }) => !cell.isAutoEngine),
+    isStored,
+    probe,
+  );
+  return { drafts, engines: auto === undefined ? named : [auto, ...named.filter(({ name }) => name !== auto.name)] };
+}
+
+/** The engines that were asked for by name. @throws MerclabError `engine` when one is needed and does not work */
+async function requireNamed(
+  drafts: readonly Draft[],
+  isStored: (draft: Draft) => boolean,
+  probe: EngineProber,
+): Promise<EngineChoice[]> {
+  const engineOf = ({ identity }: Draft) => identity.config.engine.name;
+  return Promise.all(
+    [...new Set(drafts.map(engineOf))].map((name) => {
+      const members = drafts.filter((each) => engineOf(each) === name);
+      const where = members[0]?.cell.places.engine;
+      return members.every(isStored)
+        ? { name, why: where ?? "asked for", found: undefined }
+        : requireEngine(name, where, probe);
+    }),
+  );
+}
+
+/** Assembles each cell's model, so that what cannot be combined is told now; equal trials become one. */
+function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: PlanSite): TrialSpec[] {
+  const trials = new Map<string, TrialSpec>();
+  const counts = new Map<ResolvedCell, TrialSpec["parameters"]>();
+  for (const { cell, combination, data, identity, id } of drafts) {
+    const label = describeCell(combination, cell);
+    const parameters = counts.get(cell) ?? createModelAt(cell, label, data, site, experiment).count;
+    counts.set(cell, parameters);
+    if (!trials.has(id)) {
+      const { name, title } = experiment;
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters });
+    }
+  }
+  return [...trials.values()];
 }
 
 /** Plugins and validated options of a resolved config's model. */
@@ -188,7 +269,9 @@ function describeCell(combination: readonly Assignment[], { choices, effective }
   for (const assignment of combination) {
     if (effective.has(assignment)) {
       const { key, value } = assignment;
-      cell[key] = typeof value === "object" && value !== null ? stringify(value) : value;
+      const isObject = typeof value === "object" && value !== null;
+      // An engine by the name of what `auto` stands for.
+      cell[key] = key === "engine" ? choices.engine : isObject ? stringify(value) : value;
     }
   }
   return cell;

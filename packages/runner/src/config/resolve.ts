@@ -4,9 +4,10 @@
 import { MerclabError, type PluginRegistry, suggestName } from "@merclab/core";
 import { describeIssues } from "@merclab/data";
 import { trainerOptions } from "@merclab/trainer";
-import type { z } from "zod";
+import { z } from "zod";
 import type { ResolvedConfig, ResolvedPart } from "../store/trial-files.ts";
 import type { Assignment, AssignmentValue } from "./assignments.ts";
+import { AUTO_ENGINE } from "./engines.ts";
 import { parseKey } from "./experiment.ts";
 import { type Choice, type ConfigGroups, GROUPS, type Group } from "./groups.ts";
 
@@ -17,7 +18,7 @@ const DEFAULT_CHOICES: Readonly<Record<Exclude<Group, "dataset">, string>> = {
   objective: "cross-entropy",
   optimizer: "adam",
   trainer: "default",
-  engine: "wasm",
+  engine: AUTO_ENGINE,
 };
 
 export interface ResolvedCell {
@@ -27,7 +28,11 @@ export interface ResolvedCell {
   readonly places: Readonly<Record<Group, string | undefined>>;
   /** The explicit assignments that nothing stronger replaced and that speak of a choice made. */
   readonly effective: ReadonlySet<Assignment>;
+  /** True where the engine is what `auto` stands for. */
+  readonly isAutoEngine: boolean;
 }
+
+const noOptions = z.strictObject({});
 
 interface DatasetChoice {
   readonly name: string;
@@ -36,6 +41,7 @@ interface DatasetChoice {
 
 /**
  * @param layers explicit assignments, weakest first
+ * @param autoEngine the engine that `auto` stands for
  * @throws MerclabError `config` with the place where the wrong value was written
  */
 export async function resolveConfig(
@@ -43,6 +49,7 @@ export async function resolveConfig(
   layers: readonly (readonly Assignment[])[],
   groups: ConfigGroups,
   registry: PluginRegistry,
+  autoEngine: string,
 ): Promise<ResolvedCell> {
   const explicit = layers.flat();
   const brought: Assignment[] = [];
@@ -50,9 +57,13 @@ export async function resolveConfig(
   const choices: Partial<Record<Group, string>> = {};
   const places: Partial<Record<Group, string | undefined>> = {};
   const effective = new Set<Assignment>();
+  let isAutoEngine = false;
   for (const group of GROUPS) {
     // `with` of earlier groups is weaker than anything explicit.
-    const chosen = await chooseIn(group, dataset, [...brought, ...explicit], groups);
+    const named = await chooseIn(group, dataset, [...brought, ...explicit], groups);
+    const isAuto = group === "engine" && named.choice.plugin === AUTO_ENGINE;
+    isAutoEngine ||= isAuto;
+    const chosen = isAuto ? { ...named, choice: standingFor(named.choice, autoEngine) } : named;
     const { choice } = chosen;
     choices[group] = choice.name;
     places[group] = chosen.where;
@@ -69,7 +80,13 @@ export async function resolveConfig(
     choices: choices as ResolvedCell["choices"],
     places: places as ResolvedCell["places"],
     effective,
+    isAutoEngine,
   };
+}
+
+/** The choice `auto`, or a user's own one of it, as a choice of the engine itself. */
+function standingFor(choice: Choice, engine: string): Choice {
+  return { ...choice, name: choice.name === AUTO_ENGINE ? engine : choice.name, plugin: engine };
 }
 
 /** The first part of `resolveConfig`: which data set, with which options. */
@@ -244,6 +261,9 @@ function valueAt(given: AssignmentValue, path: readonly PropertyKey[]): Assignme
 export function optionsSchema(choice: Pick<Choice, "group" | "plugin">, registry: PluginRegistry): z.ZodType {
   if (choice.group === "trainer") {
     return trainerOptions;
+  }
+  if (choice.group === "engine" && choice.plugin === AUTO_ENGINE) {
+    return noOptions; // those of an engine are set by its name: engine.NAME.OPTION
   }
   return registry.get(choice.group, choice.plugin ?? "").options;
 }

@@ -77,6 +77,8 @@ export interface TrialResult {
   readonly seal: { readonly openedAt: string; readonly reason: string };
   /** Wall-clock seconds of training, evaluation included. */
   readonly seconds: number;
+  /** Threads that it had: they change the seconds, and nothing else. */
+  readonly threads: number;
   readonly parameters: { readonly total: number; readonly trainable: number };
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -1,15 +1,21 @@
 // Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
 // same call after any crash goes on where the files end.
-import { fork } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
-import { createTrialFolder, experimentFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import {
+  createTrialFolder,
+  experimentFolder,
+  readTrial,
+  readTrials,
+  TRIAL_FILES,
+  writeJson,
+} from "../store/experiment-store.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { lockExperiment } from "./lock.ts";
+import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
-import type { WorkerMessage } from "./worker.ts";
+import { createWorkerPool, type Epoch, type WorkerEnd } from "./workers.ts";
 
 export type StudyEvent =
   | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
@@ -18,7 +24,7 @@ export type StudyEvent =
       readonly type: "epoch";
       readonly spec: TrialSpec;
       readonly folder: string;
-      readonly message: Extract<WorkerMessage, { type: "epoch" }>;
+      readonly message: Epoch;
     }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
   | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
@@ -32,9 +38,9 @@ export type StudyEvent =
 
 export interface StudyOptions {
   readonly runsFolder: string;
-  /** Trials side by side. */
-  readonly jobs: number;
-  /** Script and arguments that run one trial folder: `[script, ...args]`; the folder is appended. */
+  /** Trials side by side, and their threads. */
+  readonly schedule: Schedule;
+  /** Script and arguments of a worker; `--threads N` and the folder of the study are appended. */
   readonly workerCommand: readonly [string, ...string[]];
   readonly onEvent: (event: StudyEvent) => void;
   /** Stops workers and starts no further trial. */
@@ -49,10 +55,18 @@ export interface StudyOutcome {
   readonly cancelled: number;
 }
 
+/** The trials of a plan that are not done. */
+export async function missingTrials(plan: StudyPlan, runsFolder: string): Promise<TrialSpec[]> {
+  const stored = await readTrials(runsFolder, plan.experiment.name);
+  const done = new Set(stored.filter(({ result }) => result !== undefined).map(({ spec }) => spec.id));
+  return plan.trials.filter(({ id }) => !done.has(id));
+}
+
 /** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
   const { runsFolder, onEvent, command } = options;
-  const unlock = await lockExperiment(experimentFolder(runsFolder, plan.experiment.name));
+  const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
+  const unlock = await lockExperiment(studyFolder);
   try {
     await writeStudy(runsFolder, plan, command);
     const outcome = { done: 0, failed: 0, cancelled: 0 };
@@ -70,22 +84,37 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
-    const limit = pLimit(options.jobs);
+    const pool = createWorkerPool(options.workerCommand, studyFolder, signal);
+    const limit = pLimit(options.schedule.jobs);
+    const load = { coresInUse: 0, running: 0, waiting: missing.length };
     const ends = missing.map(({ spec, folder }) =>
       limit(async () => {
         if (signal.aborted) {
           outcome.cancelled += 1;
           return;
         }
+        const threads = options.schedule.threadsFor(spec, load);
+        load.waiting -= 1;
+        load.running += 1;
+        load.coresInUse += threads;
         onEvent({ type: "started", spec, folder });
-        const ended = await runWorker(spec, folder, { ...options, signal });
-        outcome[ended] += 1;
+        try {
+          const end = await pool.run(spec, folder, threads, (message) => {
+            onEvent({ type: "epoch", spec, folder, message });
+          });
+          outcome[await settleTrial(spec, folder, end, { onEvent, signal })] += 1;
+        } finally {
+          load.running -= 1;
+          load.coresInUse -= threads;
+          pool.keep(load.waiting);
+        }
       }).catch((error: unknown) => {
         broken.abort(error);
         throw error;
       }),
     );
     await Promise.allSettled(ends);
+    await pool.close();
     await Promise.all(ends);
     return outcome;
   } finally {
@@ -93,28 +122,13 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   }
 }
 
-async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions): Promise<keyof StudyOutcome> {
-  const { onEvent, signal } = options;
-  const [script, ...args] = options.workerCommand;
-  const log = openSync(join(folder, TRIAL_FILES.log), "w");
-  const worker = fork(script, [...args, folder], { stdio: ["ignore", log, log, "ipc"] });
-  closeSync(log);
-  let failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
-  worker.on("message", (message: WorkerMessage) => {
-    if (message.type === "epoch") {
-      onEvent({ type: "epoch", spec, folder, message });
-    } else {
-      failure = message;
-    }
-  });
-  const stop = () => worker.kill("SIGKILL");
-  signal.addEventListener("abort", stop, { once: true });
-  const exit = await new Promise<string>((resolve) => {
-    worker.on("error", (error) => resolve(error.message));
-    // Not "exit": what a failing worker said last may come after that.
-    worker.on("close", (code, killedBy) => resolve(killedBy ?? String(code)));
-  });
-  signal.removeEventListener("abort", stop);
+/** What became of a trial that a worker had: its folder knows. */
+async function settleTrial(
+  spec: TrialSpec,
+  folder: string,
+  { exit, failure }: WorkerEnd,
+  { onEvent, signal }: Pick<StudyOptions, "onEvent" | "signal">,
+): Promise<keyof StudyOutcome> {
   const { result, status } = await readTrial(folder);
   if (result !== undefined) {
     onEvent({ type: "done", spec, folder, result });
@@ -139,7 +153,7 @@ async function runWorker(spec: TrialSpec, folder: string, options: StudyOptions)
   return "failed";
 }
 
-function describeFailure(failure: Extract<WorkerMessage, { type: "failed" }> | undefined, exit: string, log: string) {
+function describeFailure(failure: WorkerEnd["failure"], exit: string | undefined, log: string) {
   if (failure !== undefined) {
     const where = failure.where === undefined ? "" : ` (${failure.where})`;
     return { message: `${failure.message}${where}`, hint: failure.hint ?? `See ${log}` };
@@ -148,5 +162,6 @@ function describeFailure(failure: Extract<WorkerMessage, { type: "failed" }> | u
     exit === "SIGKILL"
       ? "Somebody killed it, or the system did for want of memory (try a smaller --jobs); the same command goes on."
       : `See ${log}`;
-  return { message: `the worker ended with ${exit} and left no result`, hint };
+  const how = exit === undefined ? "the worker ended the trial" : `the worker ended with ${exit}`;
+  return { message: `${how} and left no result`, hint };
 }

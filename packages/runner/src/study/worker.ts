@@ -1,16 +1,27 @@
-// What runs in a worker process: one trial from its folder. Training first; the seal of the test set is opened when
-// it has ended; `result.json` comes last.
+// What runs in a worker process: a trial from its folder. Training first; the seal of the test set is opened when it
+// has ended; `result.json` comes last. Every trial has an engine of its own, which is disposed with it.
 import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
 import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
+import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
 import { readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { metricsRecord, startJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
+
+/** What a runner tells its worker. */
+export type RunnerMessage =
+  | {
+      readonly type: "run";
+      /** Of the trial. */
+      readonly folder: string;
+    }
+  | { readonly type: "end" };
 
 /** What a worker tells its runner. */
 export type WorkerMessage =
@@ -28,20 +39,32 @@ export type WorkerMessage =
       readonly message: string;
       readonly where?: string | undefined;
       readonly hint?: string | undefined;
+    }
+  | {
+      /** The trial is done. */
+      readonly type: "ended";
+      /** False where the trial left tensors behind: the next one needs a fresh process. */
+      readonly isReusable: boolean;
     };
 
 export interface WorkerSite {
   readonly registry: PluginRegistry;
   readonly dataRoot: string | undefined;
+  /** Threads of the trial; undefined: one per core, or one where its engine uses one. */
+  readonly threads: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly report: (message: WorkerMessage) => void;
 }
 
-/** Runs the trial of a folder; returns at once when it is done already. */
-export async function runTrialFolder(folder: string, site: WorkerSite): Promise<void> {
+/**
+ * Runs the trial of a folder; returns at once when it is done already.
+ *
+ * @returns tensors that it left behind: none, unless a plugin keeps some
+ */
+export async function runTrialFolder(folder: string, site: WorkerSite): Promise<{ readonly leftTensors: number }> {
   const { spec, status, result } = await readTrial(folder);
   if (result !== undefined) {
-    return;
+    return { leftTensors: 0 };
   }
   const running: TrialStatus = {
     state: "running",
@@ -59,10 +82,11 @@ export async function runTrialFolder(folder: string, site: WorkerSite): Promise<
     ts: Date.now(),
   });
   try {
-    const trialResult = await trainAndScore(spec, site, journal.append, file);
+    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal.append, file);
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
     await writeJson(file("result"), trialResult);
     await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
+    return { leftTensors };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
@@ -77,7 +101,7 @@ async function trainAndScore(
   site: WorkerSite,
   append: ReturnType<typeof startJournal>["append"],
   file: (name: keyof typeof TRIAL_FILES) => string,
-): Promise<TrialResult> {
+): Promise<{ trialResult: TrialResult; leftTensors: number }> {
   const { config } = spec;
   const { registry } = site;
   const datasetPlugin = registry.get("dataset", config.dataset.name);
@@ -91,8 +115,13 @@ async function trainAndScore(
     });
   }
   const enginePlugin = registry.get("engine", config.engine.name);
-  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), undefined);
+  const threads = site.threads ?? (enginePlugin.threads === "one" ? 1 : availableParallelism());
+  if (threads > 1 && enginePlugin.threads === "one") {
+    throw new MerclabError("config", `engine ${enginePlugin.name} runs a trial on one thread, not on ${threads}`);
+  }
+  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), { threads });
   await engine.start();
+  const tensorsBefore = memory().numTensors;
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
   const model = createModel(modelParts(config, registry), dataset);
@@ -122,6 +151,7 @@ async function trainAndScore(
       });
     },
   ).finally(() => engine.dispose());
+  const leftTensors = memory().numTensors - tensorsBefore;
   const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
   shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
   await writeFile(
@@ -137,7 +167,7 @@ async function trainAndScore(
   const scored = scoreTrial(loaded, outcome, options.selectBy);
   await writeFile(file("predictions"), scored.predictionsCsv);
   const selected = outcome.epochs[outcome.selectedEpoch - 1];
-  return {
+  const trialResult: TrialResult = {
     schema: 1,
     id: spec.id,
     seed: spec.seed,
@@ -148,9 +178,11 @@ async function trainAndScore(
     test: scored.test,
     seal: scored.seal,
     seconds: outcome.seconds,
+    threads,
     parameters: model.count,
-    versions: site.versions,
+    versions: { ...site.versions, ...(await enginePlugin.probe()).versions },
   };
+  return { trialResult, leftTensors };
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {

@@ -1,0 +1,191 @@
+// Processes that train: each takes trial after trial of one study, on one engine with one number of threads, so that
+// starting and loading is paid once. A process whose trial failed, or left something behind, is not used again; one that
+// dies loses the trial that it had.
+import { type ChildProcess, fork } from "node:child_process";
+import { appendFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { MerclabError } from "@merclab/core";
+import stringify from "safe-stable-stringify";
+import { TRIAL_FILES } from "../store/experiment-store.ts";
+import type { TrialSpec } from "../store/trial-files.ts";
+import type { RunnerMessage, WorkerMessage } from "./worker.ts";
+
+export type Epoch = Extract<WorkerMessage, { type: "epoch" }>;
+
+/** How a worker's part in a trial ended; the trial's folder tells whether it is done. */
+export interface WorkerEnd {
+  /** Exit code or signal of a process that is gone; undefined where it lives. */
+  readonly exit: string | undefined;
+  readonly failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
+}
+
+export interface WorkerPool {
+  /** Runs the trial of a folder, in a process that waits for one or a new one. */
+  run(spec: TrialSpec, folder: string, threads: number, onEpoch: (message: Epoch) => void): Promise<WorkerEnd>;
+  /** Ends processes that wait, but for this number. */
+  keep(count: number): void;
+  /** Ends all processes, which must be waiting or killed; settled when they are gone. */
+  close(): Promise<void>;
+}
+
+/**
+ * @param command script and arguments; `--threads N` and the folder of the study are appended
+ * @param signal kills all processes, and whatever would still start
+ */
+export function createWorkerPool(
+  command: readonly [string, ...string[]],
+  studyFolder: string,
+  signal: AbortSignal,
+): WorkerPool {
+  const [script, ...args] = command;
+  const living = new Set<Worker>();
+  const waiting: Worker[] = [];
+  const kill = () => {
+    for (const worker of living) {
+      worker.kill();
+    }
+  };
+  signal.addEventListener("abort", kill, { once: true });
+
+  const start = (key: string, threads: number): Worker => {
+    const worker = new Worker(key, script, [...args, "--threads", String(threads), studyFolder]);
+    living.add(worker);
+    if (signal.aborted) {
+      worker.kill();
+    }
+    void worker.gone.then(() => {
+      living.delete(worker);
+      remove(waiting, worker);
+    });
+    return worker;
+  };
+
+  const keep = (count: number): void => {
+    for (const worker of waiting.splice(count)) {
+      worker.end();
+    }
+  };
+
+  return {
+    async run(spec, folder, threads, onEpoch) {
+      const key = stringify([spec.config.engine, threads]) as string;
+      const known = waiting.find((each) => each.key === key);
+      // Another one that waits has the wrong engine or number of threads, and makes room.
+      const found = known ?? waiting[0];
+      if (found !== undefined) {
+        remove(waiting, found);
+      }
+      if (found !== known) {
+        found?.end();
+      }
+      const worker = known ?? start(key, threads);
+      const { isReusable, ...end } = await worker.run(folder, onEpoch);
+      if (isReusable && !signal.aborted) {
+        waiting.push(worker);
+      } else {
+        worker.end();
+      }
+      return end;
+    },
+    keep,
+    async close() {
+      keep(0);
+      await Promise.all([...living].map(({ gone }) => gone));
+      signal.removeEventListener("abort", kill);
+    },
+  };
+}
+
+class Worker {
+  /** Engine and threads: a trial with the same can follow. */
+  readonly key: string;
+  /** Exit code or signal, once the process is gone and all that it said has been read. */
+  readonly gone: Promise<string>;
+  private readonly child: ChildProcess;
+  /** Where what the process prints is kept: the log of the trial that it has, or had last. */
+  private log: string | undefined;
+  private logError: unknown;
+
+  constructor(key: string, script: string, args: readonly string[]) {
+    this.key = key;
+    this.child = fork(script, args, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on("data", (text: Buffer) => this.keepText(text));
+    }
+    this.gone = new Promise((resolve) => {
+      this.child.on("error", (error) => resolve(error.message));
+      // Not "exit": what a failing worker said last may come after that.
+      this.child.on("close", (code, killedBy) => resolve(killedBy ?? String(code)));
+    });
+  }
+
+  /** @throws MerclabError `storage` when the log cannot be written */
+  async run(folder: string, onEpoch: (message: Epoch) => void): Promise<WorkerEnd & { isReusable: boolean }> {
+    this.log = join(folder, TRIAL_FILES.log);
+    writeFileSync(this.log, "");
+    let failure: WorkerEnd["failure"];
+    let listen: (message: WorkerMessage) => void = () => undefined;
+    const ended = new Promise<boolean>((resolve) => {
+      listen = (message) => {
+        if (message.type === "epoch") {
+          onEpoch(message);
+        } else if (message.type === "failed") {
+          failure = message;
+        } else {
+          resolve(message.isReusable);
+        }
+      };
+    });
+    this.child.on("message", listen);
+    this.tell({ type: "run", folder });
+    const end = await Promise.race([
+      ended.then((isReusable) => ({ exit: undefined, isReusable })),
+      this.gone.then((exit) => ({ exit, isReusable: false })),
+    ]);
+    // What it printed lies in the pipe by now, and is read before the next trial's output can follow.
+    await nextTurn();
+    this.child.off("message", listen);
+    if (this.logError !== undefined) {
+      this.kill();
+      throw new MerclabError("storage", `cannot write ${this.log}: ${(this.logError as Error).message}`, {
+        hint: "Check space and permissions, or give another folder with --runs DIR.",
+        cause: this.logError,
+      });
+    }
+    return { ...end, failure };
+  }
+
+  /** Lets a worker that waits end. (One that is hung up on from here would never be told as closed.) */
+  end(): void {
+    this.tell({ type: "end" });
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
+  /** A process that is gone cannot be told; that it is gone shows in `gone`. */
+  private tell(message: RunnerMessage): void {
+    if (this.child.connected) {
+      this.child.send(message, () => undefined);
+    }
+  }
+
+  private keepText(text: Buffer): void {
+    try {
+      if (this.log !== undefined) {
+        appendFileSync(this.log, text);
+      }
+    } catch (error) {
+      this.logError ??= error;
+    }
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const at = list.indexOf(item);
+  if (at >= 0) {
+    list.splice(at, 1);
+  }
+}
