@@ -34,6 +34,11 @@ export function trialFolder(runsFolder: string, experiment: string, id: string):
   return join(runsFolder, experiment, "trials", id);
 }
 
+/** Folder of the graphs that engines compile for the trials of an experiment; it can be deleted at any time. */
+export function graphsFolder(trialFolder: string): string {
+  return join(trialFolder, "..", "..", "graphs");
+}
+
 /** Writes the folder and its spec, unless they are there. */
 export async function createTrialFolder(runsFolder: string, spec: TrialSpec): Promise<string> {
   const folder = trialFolder(runsFolder, spec.experiment, spec.id);

@@ -3,13 +3,13 @@
 import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
 import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
-import { readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { metricsRecord, startJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
@@ -119,7 +119,10 @@ async function trainAndScore(
   if (threads > 1 && enginePlugin.threads === "one") {
     throw new MerclabError("config", `engine ${enginePlugin.name} runs a trial on one thread, not on ${threads}`);
   }
-  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), { threads });
+  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), {
+    threads,
+    cacheFolder: graphsFolder(dirname(file("spec"))),
+  });
   await engine.start();
   const tensorsBefore = memory().numTensors;
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
