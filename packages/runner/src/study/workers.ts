@@ -98,8 +98,8 @@ export function createWorkerPool(
 }
 
 /**
- * glibc gives each thread that allocates an arena of its own, and a graph's values may come from any of Node's threads:
- * with two arenas a trial of 80 million parameters peaks at 2.6 GB, without the limit at 2.9 to 5.2.
+ * glibc gives threads that allocate arenas of their own, and what one of them freed the others cannot take: with two
+ * arenas at most, a trial of 80 million parameters peaks at 2.6 GB, without the limit at 2.9 to 5.2.
  */
 const ALLOCATOR = { MALLOC_ARENA_MAX: "2" };
 
