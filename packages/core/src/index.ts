@@ -1,4 +1,13 @@
 export {
+  createModulation,
+  type ModulationOptions,
+  type ModulationRule,
+  meanOfOthers,
+  modulationOptions,
+  weakest,
+} from "./balancers/modulation.ts";
+export type { Balancer, BalancerInputs, BalancerSite } from "./contracts/balancer.ts";
+export {
   type Dataset,
   type Dialogue,
   type LoadedDataset,
@@ -11,12 +20,17 @@ export {
 } from "./contracts/dataset.ts";
 export type { Engine } from "./contracts/engine.ts";
 export type {
+  Clock,
   Context,
   Encoder,
+  EncoderOutputs,
   EncoderSite,
   Fusion,
+  FusionGift,
   FusionOutputs,
   FusionSite,
+  Gaussian,
+  Head,
   Inputs,
   Loss,
   Module,
@@ -73,6 +87,7 @@ export { addCoupledDecay, clipByGlobalNorm, globalNorm } from "./optimizers/grad
 export { createSgd, type SgdOptions } from "./optimizers/sgd.ts";
 export {
   embeddingWithPadding,
+  glorotUniform,
   type Initializer,
   identity,
   normal,
@@ -86,6 +101,7 @@ export {
   type HostTensor,
   initialParameters,
   joinSpecs,
+  ofModality,
   type ParameterCount,
   type ParameterSpec,
   type Parameters,
@@ -99,7 +115,7 @@ export { drawBits, drawDropoutMask, drawNormal, drawPermutation, drawUniform } f
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";
 export { createRandomSource, isRandomSource } from "./random/source.ts";
 export { threefry } from "./random/threefry.ts";
-export { type AttentionOptions, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
+export { type AttentionOptions, attendRows, maskedSoftmax, multiHeadAttention } from "./tensors/attention.ts";
 export { valueAndGradients } from "./tensors/gradients.ts";
 export {
   concatLast,
@@ -116,3 +132,4 @@ export {
   stopGradient,
 } from "./tensors/layers.ts";
 export { createLayout, type Layout, packTokens, padMask, padTokens } from "./tensors/layout.ts";
+export { fromVisiblePadding, toVisiblePadding, withVisiblePadding } from "./tensors/visible-padding.ts";

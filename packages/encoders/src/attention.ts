@@ -1,16 +1,6 @@
 // Attention over the utterances of each dialogue in which the modality that is attended to was observed.
-import {
-  type AttentionOptions,
-  type Context,
-  type Layout,
-  linear,
-  multiHeadAttention,
-  type Parameters,
-  packTokens,
-  padMask,
-  padTokens,
-} from "@merclab/core";
-import { max, mul, reshape, type Tensor1D, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { type AttentionOptions, attendRows, type Context, type Layout, linear, type Parameters } from "@merclab/core";
+import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
 
 /** Names of the linear maps of queries, keys and values. */
 export interface Projections {
@@ -30,12 +20,7 @@ export interface Attending {
   readonly layout: Layout;
 }
 
-/**
- * Multi-head attention on packed rows. Where a dialogue has no row to attend to, the result is zero: softmax over
- * nothing would be uniform, and depend on padding and on rows that were never observed.
- *
- * @returns `[tokens, dim]`, before the output projection
- */
+/** Projects queries, keys and values, and attends. @returns `[tokens, dim]`, before the output projection */
 export function attendPresent(
   parameters: Parameters,
   names: Projections,
@@ -43,16 +28,13 @@ export function attendPresent(
   options: AttentionOptions,
   context: Context,
 ): Tensor2D {
-  const project = (name: string, from: Tensor2D) => padTokens(linear(parameters, name, from), layout);
-  const keyMask = padMask(present, layout);
-  const attended = multiHeadAttention(
-    project(names.query, query),
-    project(names.key, memory),
-    project(names.value, memory),
-    keyMask,
+  return attendRows(
+    linear(parameters, names.query, query),
+    linear(parameters, names.key, memory),
+    linear(parameters, names.value, memory),
+    present,
+    layout,
     options,
     context,
   );
-  const anyKey = reshape(max(keyMask, 1), [layout.batch, 1, 1]);
-  return packTokens(mul(attended, anyKey) as Tensor3D, layout);
 }

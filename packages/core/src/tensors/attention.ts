@@ -1,13 +1,15 @@
-// Attention over padded dialogues.
+// Attention over the utterances of a dialogue: on padded dialogues, and on packed rows with missing ones.
 import {
   add,
   expandDims,
   matMul,
+  max,
   mul,
   reshape,
   softmax,
   sub,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
   type Tensor3D,
   type Tensor4D,
@@ -15,6 +17,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import type { Context } from "../contracts/modules.ts";
 import { dropout } from "./layers.ts";
+import { type Layout, packTokens, padMask, padTokens } from "./layout.ts";
 
 /** What is added to a masked score: so low that float32 loses the score beside it and softmax gives exactly 0. */
 const MASKED = 1e10;
@@ -60,6 +63,32 @@ export function multiHeadAttention(
   const weights = maskedSoftmax(scores, expandDims(expandDims(keyMask, 1), 1));
   const kept = dropout(weights, options.dropout, context, "attention");
   return joinHeads(matMul(kept, splitHeads(v, numHeads)) as Tensor4D);
+}
+
+/**
+ * Multi-head attention on packed rows. Where a dialogue has no row to attend to, the result is zero: softmax over
+ * nothing would be uniform, and depend on padding and on rows that were never observed.
+ *
+ * @param q `[tokens, dim]`
+ * @param k `[tokens, dim]`
+ * @param v `[tokens, dim]`
+ * @param present `[tokens]`, 1 = row that may be attended to
+ * @returns `[tokens, dim]`
+ */
+export function attendRows(
+  q: Tensor2D,
+  k: Tensor2D,
+  v: Tensor2D,
+  present: Tensor1D,
+  layout: Layout,
+  options: AttentionOptions,
+  context: Context,
+): Tensor2D {
+  const keyMask = padMask(present, layout);
+  const pad = (x: Tensor2D) => padTokens(x, layout);
+  const attended = multiHeadAttention(pad(q), pad(k), pad(v), keyMask, options, context);
+  const anyKey = reshape(max(keyMask, 1), [layout.batch, 1, 1]);
+  return packTokens(mul(attended, anyKey) as Tensor3D, layout);
 }
 
 /** `[batch, time, dim]` to `[batch, heads, time, dim / heads]`. */
