@@ -14,6 +14,7 @@ import {
 } from "@merclab/core";
 import { plugins as encoderPlugins } from "@merclab/encoders";
 import { plugins as ada2iPlugins } from "@merclab/fusion-ada2i";
+import { plugins as cmathPlugins } from "@merclab/fusion-cmath";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
 import { createModel, type Model, type ModelParts } from "@merclab/trainer";
@@ -25,6 +26,7 @@ export const ALL: readonly Plugin[] = [
   ...sdtPlugins,
   ...lmamPlugins,
   ...ada2iPlugins,
+  ...cmathPlugins,
 ];
 
 type Options = Readonly<Record<string, unknown>>;
