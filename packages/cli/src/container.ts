@@ -11,6 +11,8 @@ import {
 import { plugins as dataPlugins } from "@merclab/data";
 import { plugins as encoderPlugins } from "@merclab/encoders";
 import { plugins as onnxPlugins } from "@merclab/engine-onnx";
+import { plugins as ada2iPlugins } from "@merclab/fusion-ada2i";
+import { plugins as cmathPlugins } from "@merclab/fusion-cmath";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
 import { Container } from "inversify";
@@ -27,6 +29,8 @@ const SHIPPED: readonly Plugin[] = [
   ...encoderPlugins,
   ...sdtPlugins,
   ...lmamPlugins,
+  ...ada2iPlugins,
+  ...cmathPlugins,
 ];
 
 /** @throws Error when two plugins share kind and name */

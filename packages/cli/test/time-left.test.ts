@@ -4,7 +4,15 @@ import { createEstimate } from "../src/time-left.ts";
 
 const spec = (id: string, fusion: string): TrialSpec => {
   const part = { name: "", options: {} };
-  const config = { dataset: part, encoder: part, fusion: part, objective: part, optimizer: part, engine: part };
+  const config = {
+    dataset: part,
+    encoder: part,
+    fusion: part,
+    objective: part,
+    balancer: part,
+    optimizer: part,
+    engine: part,
+  };
   return {
     schema: 1,
     id,

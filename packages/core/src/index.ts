@@ -1,4 +1,13 @@
 export {
+  createModulation,
+  type ModulationOptions,
+  type ModulationRule,
+  meanOfOthers,
+  modulationOptions,
+  weakest,
+} from "./balancers/modulation.ts";
+export type { Balancer, BalancerInputs, BalancerSite } from "./contracts/balancer.ts";
+export {
   type Dataset,
   type Dialogue,
   type LoadedDataset,
@@ -19,12 +28,17 @@ export type {
   GraphReport,
 } from "./contracts/engine.ts";
 export type {
+  Clock,
   Context,
   Encoder,
+  EncoderOutputs,
   EncoderSite,
   Fusion,
+  FusionGift,
   FusionOutputs,
   FusionSite,
+  Gaussian,
+  Head,
   Inputs,
   Loss,
   Module,
@@ -77,11 +91,12 @@ export {
 } from "./metrics/regression.ts";
 export { shortModalityName } from "./modalities.ts";
 export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
-export { clippingScale, globalNorm, scaledWithDecay } from "./optimizers/gradients.ts";
+export { clipByGlobalNorm, clippingScale, globalNorm, scaledWithDecay } from "./optimizers/gradients.ts";
 export { learningRate, type Schedule } from "./optimizers/schedule.ts";
 export { createSgd, type SgdOptions } from "./optimizers/sgd.ts";
 export {
   embeddingWithPadding,
+  glorotUniform,
   type Initializer,
   identity,
   normal,
@@ -95,6 +110,7 @@ export {
   type HostTensor,
   initialParameters,
   joinSpecs,
+  ofModality,
   type ParameterCount,
   type ParameterSpec,
   type Parameters,
@@ -141,3 +157,4 @@ export {
   padTokens,
 } from "./tensors/layout.ts";
 export { groupTimes } from "./tensors/length-groups.ts";
+export { fromVisiblePadding, toVisiblePadding, withVisiblePadding } from "./tensors/visible-padding.ts";

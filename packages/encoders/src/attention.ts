@@ -27,12 +27,7 @@ export interface Attending {
   readonly layout: Layout;
 }
 
-/**
- * Multi-head attention on packed rows. Where a dialogue has no row to attend to, the result is zero: softmax over
- * nothing would be uniform, and depend on padding and on rows that were never observed.
- *
- * @returns `[tokens, dim]`, before the output projection
- */
+/** Projects queries, keys and values, and attends. @returns `[tokens, dim]`, before the output projection */
 export function attendPresent(
   parameters: Parameters,
   names: Projections,

@@ -8,6 +8,7 @@ import {
   type Inputs,
   linear,
   linearSpecs,
+  ofModality,
   type Parameters,
 } from "@merclab/core";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
@@ -25,7 +26,9 @@ export function createLinearEncoder(options: z.output<typeof linearOptions>, sit
   return {
     modalities: site.modalities.map(({ name }) => name),
     dim,
-    parameters: site.modalities.flatMap(({ name, dim: inDim }) => linearSpecs(`linear.${name}`, inDim, dim)),
+    parameters: site.modalities.flatMap(({ name, dim: inDim }) =>
+      ofModality(name, linearSpecs(`linear.${name}`, inDim, dim)),
+    ),
     apply: (parameters: Parameters, inputs: Inputs, context: Context) =>
       Object.fromEntries(
         site.modalities.map(({ name }) => {

@@ -17,6 +17,7 @@ import {
   linear,
   linearSpecs,
   MerclabError,
+  ofModality,
   type ParameterSpec,
   type Parameters,
   parameter,
@@ -122,21 +123,32 @@ function sdtSpecs(options: SdtEncoderOptions, site: EncoderSite, paths: readonly
   const speakers = options.speakers
     ? [{ name: "speaker_embeddings.weight", shape: [site.numSpeakers + 1, dim], initial: embeddingWithPadding }]
     : [];
-  const inputs = site.modalities.map(({ name, dim: inDim }) => ({
-    name: `${inputName(name)}.weight`,
-    shape: [dim, inDim, 1], // a convolution of kernel 1
-    initial: uniformFanIn(inDim),
-  }));
-  const gates = (unimodalGate === "learned" || unimodalGate === "identity" ? paths.flat() : []).map((path) => ({
-    name: `${path.name}_gate.fc.weight`,
-    shape: [dim, dim],
-    initial: unimodalGate === "identity" ? identity : uniformFanIn(dim),
-    frozen: unimodalGate === "identity",
-  }));
+  // What one modality has for itself: its input map, and its intra-modal transformer with the gate on it.
+  const own = (path: Path, specs: readonly ParameterSpec[]) =>
+    path.source === path.target ? ofModality(path.source, specs) : specs;
+  const inputs = site.modalities.flatMap(({ name, dim: inDim }) =>
+    ofModality(name, [
+      {
+        name: `${inputName(name)}.weight`,
+        shape: [dim, inDim, 1], // a convolution of kernel 1
+        initial: uniformFanIn(inDim),
+      },
+    ]),
+  );
+  const gates = (unimodalGate === "learned" || unimodalGate === "identity" ? paths.flat() : []).flatMap((path) =>
+    own(path, [
+      {
+        name: `${path.name}_gate.fc.weight`,
+        shape: [dim, dim],
+        initial: unimodalGate === "identity" ? identity : uniformFanIn(dim),
+        frozen: unimodalGate === "identity",
+      },
+    ]),
+  );
   return [
     ...speakers,
     ...inputs,
-    ...paths.flat().flatMap((path) => sdtTransformerSpecs(path.name, options)),
+    ...paths.flat().flatMap((path) => own(path, sdtTransformerSpecs(path.name, options))),
     ...gates,
     ...paths.flatMap((toTarget, i) => {
       const target = shortModalityName(site.modalities[i]?.name ?? "");

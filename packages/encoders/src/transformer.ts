@@ -16,6 +16,7 @@ import {
   linear,
   linearSpecs,
   MerclabError,
+  ofModality,
   type ParameterSpec,
   type Parameters,
   parameter,
@@ -73,7 +74,11 @@ function transformerSpecs(options: TransformerOptions, site: EncoderSite): Param
       ...linearSpecs(`${prefix}.${i}.feed_forward.0`, dim, feedForwardFactor * dim),
       ...linearSpecs(`${prefix}.${i}.feed_forward.1`, feedForwardFactor * dim, dim),
     ]);
-    return [...linearSpecs(`${prefix}.input`, inDim, dim), ...layers.flat(), ...layerNormSpecs(`${prefix}.norm`, dim)];
+    return ofModality(name, [
+      ...linearSpecs(`${prefix}.input`, inDim, dim),
+      ...layers.flat(),
+      ...layerNormSpecs(`${prefix}.norm`, dim),
+    ]);
   });
   return [...speakers, ...perModality];
 }

@@ -11,7 +11,7 @@ import {
   type Parameters,
   stopGradient,
 } from "@merclab/core";
-import { addN, div, exp, maximum, mean, mul, sub, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { addN, div, exp, maximum, mean, mul, sub, type Tensor, type Tensor2D, zerosLike } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
 const settings = z.strictObject({
@@ -38,17 +38,18 @@ export function createSdtFusion({ gate }: SdtFusionOptions, site: FusionSite): F
   const parameters: ParameterSpec[] = gated ? linearSpecs("last_gate.fc", dim, dim, false) : [];
   return {
     dim: gate === "concat" ? dim * modalities.length : dim,
-    gives: new Set(["streams" as const]),
+    gives: new Set(["streams" as const, "alone" as const]),
     classifierName: "all_output_layer",
     parameters,
     apply: (values, streams) => {
       const list = modalities.map((modality) => streams[modality] as Tensor2D);
       const { fused, gates } = fuse(values, list, gate);
+      const alone = (modality: string) => fusedAlone(list, modalities.indexOf(modality), gate);
       if (gates === undefined) {
-        return { fused, streams };
+        return { fused, streams, alone };
       }
       const shown = Object.fromEntries(gates.map((each, i) => [`gate.${modalities[i]}`, each]));
-      return { fused, streams, shown };
+      return { fused, streams, alone, shown };
     },
   };
 }
@@ -76,6 +77,13 @@ function fuse(
   });
   const gates = softmaxOver(scores);
   return { fused: addN(streams.map((stream, i) => mul(gates[i] as Tensor, stream))) as Tensor2D, gates };
+}
+
+/** One modality has all of the gate; in a concatenation the others are zeros. */
+function fusedAlone(streams: readonly Tensor2D[], index: number, gate: SdtFusionOptions["gate"]): Tensor2D {
+  return gate === "concat"
+    ? concatLast(streams.map((stream, i) => (i === index ? stream : (zerosLike(stream) as Tensor2D))))
+    : (streams[index] as Tensor2D);
 }
 
 /** Softmax over a list of tensors of one shape, element by element. */

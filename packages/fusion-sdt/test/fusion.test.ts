@@ -234,7 +234,7 @@ describe("declarations", () => {
       expect(countParameters(fusion.parameters)).toEqual({ total, trainable: total });
       expect(fusion.parameters.map(({ name }) => name)).toEqual(total > 0 ? ["last_gate.fc.weight"] : []);
       expect(fusion.dim).toBe(gate === "concat" ? 8 * count : 8);
-      expect([...fusion.gives]).toEqual(["streams"]);
+      expect([...fusion.gives]).toEqual(["streams", "alone"]);
       expect(fusion.classifierName).toBe("all_output_layer");
     }
   });
@@ -262,5 +262,27 @@ describe("declarations", () => {
 
   it("the package exports a fusion and an objective", () => {
     expect(plugins.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["fusion sdt", "objective self-distillation"]);
+  });
+});
+
+describe("one modality alone", () => {
+  beforeAll(() => startEngine("cpu"));
+
+  it("is its own stream, or has zeros beside it in a concatenation: what the fusion makes of it without the others", () => {
+    const streams = streamsOf(3);
+    for (const gate of GATES) {
+      tidy(() => {
+        const tensors = toStreams(streams);
+        const parameters = { "last_gate.fc.weight": toMatrix(weightOf()) };
+        const { alone } = fusionOf(gate, streams).apply(parameters, tensors, inputsOf(tensors), {});
+        const got = alone?.("audio").arraySync() ?? [];
+        const gap = new Array(gate === "concat" ? DIM : 0).fill(0);
+        expectClose(
+          got,
+          (streams.audio ?? []).map((row) => [...gap, ...row, ...gap]),
+          1e-7,
+        );
+      });
+    }
   });
 });

@@ -32,6 +32,7 @@ export function createSpec(cell: Cell, options: TrialOptions = {}): TrialSpec {
     encoder: { name: "sdt", options: { dim: 64 } },
     fusion: { name: fusion, options: fusion === "lmam" ? { rank: cell["fusion.lmam.rank"] ?? 4 } : {} },
     objective: { name: "cross-entropy", options: {} },
+    balancer: { name: "none", options: {} },
     optimizer: { name: "adam", options: { lr: cell["optimizer.lr"] ?? 0.001 } },
     trainer: { name: "small", options: { epochs: 10, ...options.trainer } },
     engine: { name: options.engine ?? "wasm", options: {} },

@@ -62,7 +62,7 @@ test("`with` speaks of later groups only", async () => {
   ]);
   expect(await errorOf(() => groups.choice("fusion", "bad", "x"), folder)).toBe(
     'config | DIR/mine/fusion/bad.yaml:4 | "with" of fusion bad cannot set "encoder.dim" | ' +
-      "It may speak of objective, optimizer, trainer, engine.",
+      "It may speak of objective, balancer, optimizer, trainer, engine.",
   );
   expect(await errorOf(() => groups.choice("fusion", "self", "x"), folder)).toMatch(/self.yaml:3 .*"fusion.rank"/);
 });

@@ -28,6 +28,7 @@ export function trialSpec(seed: number, change: Partial<TrialSpec> = {}): TrialS
       encoder: part("transformer", { dim: 8, dropout: { text: 0.5, audio: null } }),
       fusion: part("sdt", { modalities: ["text", "audio"] }),
       objective: part("cross-entropy"),
+      balancer: part("none"),
       optimizer: part("adam", { learningRate: 1e-4 }),
       trainer: part("standard", { epochs: 3, selectBy: "weighted-f1" }),
       engine: part("eager"),

@@ -1,5 +1,7 @@
 // One training step as a pure function of state, batch and random source: what an engine compiles.
 import {
+  type Clock,
+  type Context,
   type Inputs,
   type Optimizer,
   type OptimizerState,
@@ -8,7 +10,7 @@ import {
   type Targets,
   valueAndGradients,
 } from "@merclab/core";
-import { keep, type Tensor } from "@tensorflow/tfjs-core";
+import { dispose, keep, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
 /** Everything that a step changes. */
@@ -21,6 +23,8 @@ export interface TrainState {
 export interface TrainingBatch {
   readonly inputs: Inputs;
   readonly targets: Targets;
+  /** For schedules; absent = they are at their end. */
+  readonly clock?: Clock;
 }
 
 export interface StepResult {
@@ -35,7 +39,7 @@ export function trainableParameters(model: Model, parameters: Parameters): Param
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => !frozen.has(name)));
 }
 
-/** Forward, loss, backward and update. */
+/** Forward, loss, backward, balance and update. */
 export function trainStep(
   model: Model,
   optimizer: Optimizer,
@@ -44,16 +48,21 @@ export function trainStep(
   random: RandomSource,
 ): StepResult {
   const trainable = trainableParameters(model, state.parameters);
+  const context: Context = batch.clock === undefined ? { random } : { random, clock: batch.clock };
   let terms: Readonly<Record<string, Tensor>> = {};
+  let unimodal: Readonly<Record<string, Tensor2D>> = {};
   const { value, gradients } = valueAndGradients(() => {
-    const loss = model.loss(state.parameters, batch.inputs, batch.targets, { random });
+    const loss = model.loss(state.parameters, batch.inputs, batch.targets, context);
     // Kept, since what a differentiated function does not return is freed with its tape.
     terms = Object.fromEntries(Object.entries(loss.terms).map(([name, term]) => [name, keep(term)]));
+    unimodal = Object.fromEntries(Object.entries(loss.unimodal ?? {}).map(([name, logits]) => [name, keep(logits)]));
     return loss.total;
   }, trainable);
-  const updated = optimizer.update(trainable, gradients, state.optimizer);
+  const balanced = model.balancer.balance(gradients, { unimodal, targets: batch.targets }, context);
+  dispose({ ...unimodal });
+  const updated = optimizer.update(trainable, balanced.gradients, state.optimizer);
   return {
     state: { parameters: { ...state.parameters, ...updated.parameters }, optimizer: updated.state },
-    losses: { ...terms, total: value },
+    losses: { ...terms, ...balanced.shown, total: value },
   };
 }

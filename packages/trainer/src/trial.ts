@@ -18,7 +18,7 @@ import {
   visibleLabels,
 } from "@merclab/core";
 import { bucketsOfTraining, epochBatches, packBatch } from "@merclab/data";
-import { dispose, type Tensor } from "@tensorflow/tfjs-core";
+import { dispose, scalar, type Tensor } from "@tensorflow/tfjs-core";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
 import type { TrainerOptions } from "./settings.ts";
@@ -77,7 +77,8 @@ export async function trainTrial(trial: Trial, onEpoch: (report: EpochReport) =>
       const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
       const losses = new WeightedMeans();
       for (const [i, dialogues] of batches.entries()) {
-        const result = await step(state, dialogues, foldKey(key, "step", epoch, i));
+        const progress = (epoch - 1 + i / batches.length) / options.epochs;
+        const result = await step(state, dialogues, foldKey(key, "step", epoch, i), { epoch, progress });
         state = result.state;
         losses.add(result.losses, result.utterances);
         if (!Number.isFinite(result.losses.total)) {
@@ -153,13 +154,20 @@ function createStep({ model, optimizer, engine, dataset, options }: Trial) {
       trainStep(model, optimizer, state, batch, random),
     { donate: [0] },
   );
-  return async (state: TrainState, dialogues: readonly Dialogue[], key: Key): Promise<StepReport> => {
+  return async (
+    state: TrainState,
+    dialogues: readonly Dialogue[],
+    key: Key,
+    time: { readonly epoch: number; readonly progress: number },
+  ): Promise<StepReport> => {
+    const clock = { epoch: scalar(time.epoch), progress: scalar(time.progress) };
     const batch = packBatch(dialogues, dataset.modalities, buckets?.of(dialogues));
     try {
       if (batch.targets === undefined) {
         throw new MerclabError("sealed", "a training batch has no labels");
       }
-      const result = await compiled(state, { inputs: batch.inputs, targets: batch.targets }, createRandomSource(key));
+      const { inputs, targets } = batch;
+      const result = await compiled(state, { inputs, targets, clock }, createRandomSource(key));
       const losses = Object.fromEntries(
         Object.entries(result.losses).map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]),
       );
@@ -167,6 +175,7 @@ function createStep({ model, optimizer, engine, dataset, options }: Trial) {
       const utterances = dialogues.reduce((sum, { speakers }) => sum + speakers.length, 0);
       return { state: result.state, losses, utterances };
     } finally {
+      dispose(clock);
       batch.dispose();
     }
   };

@@ -30,13 +30,30 @@ export interface RandomSource {
   within(name: string): RandomSource;
 }
 
+/** How far training has come, as scalars, so that a schedule is no branch of a compiled step. */
+export interface Clock {
+  /** Number of the epoch, from 1. */
+  readonly epoch: Tensor;
+  /** Share of all training steps that came before this one, in [0, 1). */
+  readonly progress: Tensor;
+}
+
 /** What a part may know besides parameters and inputs. Without `random` (evaluation) nothing is dropped or noised. */
 export interface Context {
   readonly random?: RandomSource;
+  /** Absent in evaluation, and where nobody keeps time: schedules are then at their end. */
+  readonly clock?: Clock;
 }
 
 export interface Module {
   readonly parameters: readonly ParameterSpec[];
+}
+
+/** Streams, and what an encoder learns besides. */
+export interface EncoderOutputs {
+  readonly streams: Streams;
+  /** Extra scalar losses by name, added to the objective. */
+  readonly losses: Readonly<Record<string, Tensor>>;
 }
 
 /** Features to one sequence per modality, all of one width. */
@@ -45,8 +62,21 @@ export interface Encoder extends Module {
   readonly modalities: readonly string[];
   /** Width of every stream. */
   readonly dim: number;
+  /** True for a published model without masks: padding then counts as utterances with zero features. */
+  readonly seesPadding?: boolean;
   apply(parameters: Parameters, inputs: Inputs, context: Context): Streams;
+  /** Called in place of `apply` in training, where the encoder has losses of its own. */
+  applyWithLosses?(parameters: Parameters, inputs: Inputs, context: Context): EncoderOutputs;
 }
+
+/** A diagonal normal distribution per token; both `[tokens, dim]`. */
+export interface Gaussian {
+  readonly mean: Tensor2D;
+  readonly logVariance: Tensor2D;
+}
+
+/** What a fusion can give besides `fused`. */
+export type FusionGift = "streams" | "alone" | "latent" | "auxiliary";
 
 /** What a fusion computed, and what it can show. */
 export interface FusionOutputs {
@@ -58,13 +88,35 @@ export interface FusionOutputs {
   readonly shown?: Readonly<Record<string, Tensor>>;
   /** Extra scalar losses by name, added to the objective. */
   readonly losses?: Readonly<Record<string, Tensor>>;
+  /** What `fused` would be were this modality the only one, `[tokens, dim]`: how balancers ask what it can do. */
+  readonly alone?: (modality: string) => Tensor2D;
+  /** The distribution that `fused` is drawn from, and those of single modalities where the fusion has them. */
+  readonly latent?: { readonly fused: Gaussian; readonly modalities?: Readonly<Record<string, Gaussian>> };
+  /** Further logits `[tokens, outputDim]` of the method's own head, by name. */
+  readonly auxiliary?: Streams;
+}
+
+/** Logits of a method with a head of its own. */
+export interface Head extends Module {
+  /** Logits `[tokens, outputDim]`, and by name further ones that an objective may train. */
+  apply(parameters: Parameters, outputs: FusionOutputs): { readonly logits: Tensor2D; readonly auxiliary?: Streams };
+  /** Per modality the logits `[tokens, outputDim]` that this head gives it alone. */
+  unimodal(parameters: Parameters, outputs: FusionOutputs): Streams;
 }
 
 /** Streams to one fused sequence. */
 export interface Fusion extends Module {
   readonly dim: number;
   /** What `apply` gives besides `fused`; objectives ask for it before anything trains. */
-  readonly gives: ReadonlySet<"streams">;
+  readonly gives: ReadonlySet<FusionGift>;
+  /** Width of the streams in `FusionOutputs`; that of the encoder's where absent. */
+  readonly streamDim?: number;
+  /** Width of `FusionOutputs.latent`, and whether single modalities have distributions too. */
+  readonly latent?: { readonly dim: number; readonly perModality: boolean };
+  /** True for a published model without masks: padding then counts as utterances with zero features. */
+  readonly seesPadding?: boolean;
+  /** The method's own head, where it is not one linear map of `fused`. */
+  readonly head?: (outputDim: number) => Head;
   /** Name of the classifier in the method's official weights, where there is one. */
   readonly classifierName?: string;
   apply(parameters: Parameters, streams: Streams, inputs: Inputs, context: Context): FusionOutputs;
@@ -79,7 +131,7 @@ export interface Loss {
 
 /** Outputs and targets to a scalar loss; may own parameters that only training needs (student heads). */
 export interface Objective extends Module {
-  readonly needs: ReadonlySet<"streams">;
+  readonly needs: ReadonlySet<Exclude<FusionGift, "alone">>;
   /** @param logits `[tokens, outputDim(task)]` */
   loss(parameters: Parameters, logits: Tensor2D, outputs: FusionOutputs, targets: Targets, context: Context): Loss;
 }
@@ -102,6 +154,8 @@ export interface ObjectiveSite {
   readonly modalities: readonly string[];
   /** Width of the fusion's streams. */
   readonly dim: number;
+  /** What is known of the fusion's latent distributions, where it has them. */
+  readonly latent?: Fusion["latent"];
   /** Training utterances per class. */
   readonly trainClassCounts: readonly number[];
 }

@@ -1,6 +1,7 @@
 // A plugin is a name, a schema of options and a factory. The composition root binds plugins by kind and name;
 // nothing else knows which ones exist.
 import type { z } from "zod";
+import type { Balancer, BalancerSite } from "./balancer.ts";
 import type { LoadedDataset } from "./dataset.ts";
 import type { Engine, EngineSite, EngineTraits } from "./engine.ts";
 import type { Encoder, EncoderSite, Fusion, FusionSite, Objective, ObjectiveSite } from "./modules.ts";
@@ -28,13 +29,14 @@ export interface PluginKinds {
   encoder: { site: EncoderSite; product: Encoder; traits: unknown };
   fusion: { site: FusionSite; product: Fusion; traits: unknown };
   objective: { site: ObjectiveSite; product: Objective; traits: unknown };
+  balancer: { site: BalancerSite; product: Balancer; traits: unknown };
   optimizer: { site: OptimizerSite; product: Optimizer; traits: unknown };
   engine: { site: EngineSite; product: Engine; traits: EngineTraits };
 }
 
 export type PluginKind = keyof PluginKinds;
 
-export const PLUGIN_KINDS = ["dataset", "encoder", "fusion", "objective", "optimizer", "engine"] as const;
+export const PLUGIN_KINDS = ["dataset", "encoder", "fusion", "objective", "balancer", "optimizer", "engine"] as const;
 
 /** A named factory from validated options to one product of its kind. */
 export type Plugin<K extends PluginKind = PluginKind, S extends z.ZodType = z.ZodType> = PluginKinds[K]["traits"] & {

@@ -30,6 +30,12 @@ export function clippingScale(gradients: Parameters, maxNorm: number | null): Te
   return maxNorm === null ? undefined : div(maxNorm, maximum(globalNorm(gradients), maxNorm));
 }
 
+/** Gradients scaled so that their global norm is at most `maxNorm`. */
+export function clipByGlobalNorm(gradients: Parameters, maxNorm: number): Parameters {
+  const scale = clippingScale(gradients, maxNorm) as Tensor;
+  return Object.fromEntries(Object.entries(gradients).map(([name, gradient]) => [name, mul(gradient, scale)]));
+}
+
 /** The gradient, scaled where there is a scale, plus λ·w: what PyTorch's Adam and SGD call `weight_decay`. */
 export function scaledWithDecay(gradient: Tensor, scale: Tensor | undefined, weights: Tensor, decay: number): Tensor {
   const scaled = scale === undefined ? gradient : mul(gradient, scale);

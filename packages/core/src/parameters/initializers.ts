@@ -23,7 +23,15 @@ export const identity: Initializer = (_key, shape) => {
 
 /** U(−1/√fanIn, 1/√fanIn): weights and biases of PyTorch's Linear and Conv1d with kernel 1. */
 export function uniformFanIn(fanIn: number): Initializer {
-  const bound = 1 / Math.sqrt(fanIn);
+  return uniform(1 / Math.sqrt(fanIn));
+}
+
+/** U(−√(6 / (inDim + outDim)), √(6 / (inDim + outDim))), after Glorot and Bengio 2010. */
+export function glorotUniform(inDim: number, outDim: number): Initializer {
+  return uniform(Math.sqrt(6 / (inDim + outDim)));
+}
+
+function uniform(bound: number): Initializer {
   return (key, shape) => Float32Array.from(drawUniform(key, sizeOf(shape), -bound, bound));
 }
 

@@ -12,6 +12,10 @@ export interface ParameterSpec {
   readonly initial: Initializer;
   /** True for tensors that are part of the state dict but never trained. */
   readonly frozen?: boolean;
+  /** The one modality that the parameter serves; absent where several share it. Balancers scale gradients by it. */
+  readonly modality?: string;
+  /** Name of a parameter of the same shape that starts with the same values; its own where absent. */
+  readonly startsAs?: string;
 }
 
 /** Tensors by name. */
@@ -40,6 +44,11 @@ export function countParameters(specs: readonly ParameterSpec[]): ParameterCount
   return { total, trainable };
 }
 
+/** Declares that parameters serve one modality alone. */
+export function ofModality(modality: string, specs: readonly ParameterSpec[]): ParameterSpec[] {
+  return specs.map((spec) => ({ ...spec, modality }));
+}
+
 /** One list of all parameters of a model. @throws MerclabError `combination` when two parts use one name */
 export function joinSpecs(parts: readonly { readonly parameters: readonly ParameterSpec[] }[]): ParameterSpec[] {
   const specs = parts.flatMap((part) => part.parameters);
@@ -56,7 +65,10 @@ export function joinSpecs(parts: readonly { readonly parameters: readonly Parame
 /** Initial values: each parameter draws from the key folded with its own name, whatever else is in the model. */
 export function initialParameters(specs: readonly ParameterSpec[], key: Key): Record<string, Tensor> {
   return Object.fromEntries(
-    specs.map((spec) => [spec.name, tensor(spec.initial(foldKey(key, spec.name), spec.shape), [...spec.shape])]),
+    specs.map((spec) => [
+      spec.name,
+      tensor(spec.initial(foldKey(key, spec.startsAs ?? spec.name), spec.shape), [...spec.shape]),
+    ]),
   );
 }
 

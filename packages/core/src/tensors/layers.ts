@@ -156,7 +156,7 @@ export function concatLast(parts: readonly Tensor2D[]): Tensor2D {
 
 /** The context of a sub-part: its random sites lie under `name`. */
 export function contextWithin(context: Context, name: string): Context {
-  return context.random === undefined ? context : { random: context.random.within(name) };
+  return context.random === undefined ? context : { ...context, random: context.random.within(name) };
 }
 
 /** The value without its gradient: what comes before it in the graph gets zero. */

@@ -4,6 +4,7 @@
 import {
   customGrad,
   expandDims,
+  type GradSaveFunc,
   gather,
   mul,
   reshape,
@@ -91,35 +92,45 @@ export function layoutTensors({ byLength, ...layout }: Layout): Tensor[] {
 
 /** `[tokens, dim]` to `[batch, time, dim]`, zeros on padding. */
 export function padTokens(packed: Tensor2D, layout: Layout): Tensor3D {
-  const convert = customGrad((x) => ({
-    value: toPadded(x as Tensor2D, layout),
-    gradFunc: (dy) => toPacked(dy as Tensor3D, layout),
-  }));
+  const convert = customGrad((x, save) => {
+    // Saved, since a layout that was made within the differentiated function is freed before its gradient runs.
+    (save as GradSaveFunc)([layout.toPacked, layout.tokenMask]);
+    return {
+      value: toPadded(x as Tensor2D, layout.toPadded, layout.mask),
+      gradFunc: (dy, [places, mask]) => toPacked(dy as Tensor3D, places as Tensor1D, mask as Tensor1D),
+    };
+  });
   return convert(packed) as Tensor3D;
 }
 
 /** `[batch, time, dim]` to `[tokens, dim]`, zeros on padding tokens. */
 export function packTokens(padded: Tensor3D, layout: Layout): Tensor2D {
-  const convert = customGrad((x) => ({
-    value: toPacked(x as Tensor3D, layout),
-    gradFunc: (dy) => toPadded(dy as Tensor2D, layout),
-  }));
+  const convert = customGrad((x, save) => {
+    (save as GradSaveFunc)([layout.toPadded, layout.mask]);
+    return {
+      value: toPacked(x as Tensor3D, layout.toPacked, layout.tokenMask),
+      gradFunc: (dy, [tokens, mask]) => toPadded(dy as Tensor2D, tokens as Tensor1D, mask as Tensor2D),
+    };
+  });
   return convert(padded) as Tensor2D;
 }
 
 /** `[tokens]` to `[batch, time]`, zeros on padding; for masks, so it needs no gradient. */
 export function padMask(mask: Tensor1D, layout: Layout): Tensor2D {
-  return reshape(toPadded(expandDims(mask, 1) as Tensor2D, layout), [layout.batch, layout.time]) as Tensor2D;
+  return reshape(toPadded(expandDims(mask, 1) as Tensor2D, layout.toPadded, layout.mask), [
+    layout.batch,
+    layout.time,
+  ]) as Tensor2D;
 }
 
-function toPadded(packed: Tensor2D, layout: Layout): Tensor {
-  const rows = gather(packed, layout.toPadded);
-  const masked = mul(rows, reshape(layout.mask, [layout.batch * layout.time, 1]));
-  return reshape(masked, [layout.batch, layout.time, packed.shape[1]]);
+function toPadded(packed: Tensor2D, tokens: Tensor1D, mask: Tensor2D): Tensor {
+  const rows = gather(packed, tokens);
+  const masked = mul(rows, reshape(mask, [mask.size, 1]));
+  return reshape(masked, [...mask.shape, packed.shape[1]]);
 }
 
-function toPacked(padded: Tensor3D, layout: Layout): Tensor {
-  const dim = padded.shape[2];
-  const rows = gather(reshape(padded, [layout.batch * layout.time, dim]) as Tensor2D, layout.toPacked);
-  return mul(rows, expandDims(layout.tokenMask, 1));
+function toPacked(padded: Tensor3D, places: Tensor1D, tokenMask: Tensor1D): Tensor {
+  const [batch, time, dim] = padded.shape;
+  const rows = gather(reshape(padded, [batch * time, dim]) as Tensor2D, places);
+  return mul(rows, expandDims(tokenMask, 1));
 }

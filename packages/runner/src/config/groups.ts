@@ -10,7 +10,16 @@ import type { Assignment, AssignmentValue } from "./assignments.ts";
 import { AUTO_ENGINE } from "./engines.ts";
 
 /** Groups in the order in which a choice may bring others along: `with` speaks of later groups only. */
-export const GROUPS = ["dataset", "encoder", "fusion", "objective", "optimizer", "trainer", "engine"] as const;
+export const GROUPS = [
+  "dataset",
+  "encoder",
+  "fusion",
+  "objective",
+  "balancer",
+  "optimizer",
+  "trainer",
+  "engine",
+] as const;
 export type Group = (typeof GROUPS)[number];
 
 export function isGroup(name: string): name is Group {

@@ -182,11 +182,16 @@ function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: 
 
 /** Plugins and validated options of a resolved config's model. */
 export function modelParts(config: ResolvedConfig, registry: PluginRegistry) {
-  const part = <K extends "encoder" | "fusion" | "objective">(kind: K) => {
+  const part = <K extends "encoder" | "fusion" | "objective" | "balancer">(kind: K) => {
     const plugin = registry.get(kind, config[kind].name);
     return { plugin, options: plugin.options.parse(config[kind].options) };
   };
-  return { encoder: part("encoder"), fusion: part("fusion"), objective: part("objective") };
+  return {
+    encoder: part("encoder"),
+    fusion: part("fusion"),
+    objective: part("objective"),
+    balancer: part("balancer"),
+  };
 }
 
 /** Hash of everything that changes a number. */
@@ -248,7 +253,8 @@ function createModelAt(
       throw error;
     }
     const { code, message, hint } = error;
-    const place = message.startsWith("objective ") ? places.objective : undefined;
+    const group = (["objective", "balancer"] as const).find((name) => message.startsWith(`${name} `));
+    const place = group === undefined ? undefined : places[group];
     const axes = Object.entries(label).map(([key, value]) => `${key} ${String(value)}`);
     const where = place ?? `${experiment.file} (${axes.join(", ")})`;
     throw new MerclabError(code, message, { where, hint, cause: error });

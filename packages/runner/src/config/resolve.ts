@@ -16,6 +16,7 @@ const DEFAULT_CHOICES: Readonly<Record<Exclude<Group, "dataset">, string>> = {
   encoder: "sdt",
   fusion: "sdt",
   objective: "cross-entropy",
+  balancer: "none",
   optimizer: "adam",
   trainer: "default",
   engine: AUTO_ENGINE,

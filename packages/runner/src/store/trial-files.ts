@@ -14,6 +14,7 @@ export interface ResolvedConfig {
   readonly encoder: ResolvedPart;
   readonly fusion: ResolvedPart;
   readonly objective: ResolvedPart;
+  readonly balancer: ResolvedPart;
   readonly optimizer: ResolvedPart;
   readonly trainer: ResolvedPart;
   readonly engine: ResolvedPart;

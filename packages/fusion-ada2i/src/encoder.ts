@@ -1,0 +1,103 @@
+// Ada2I's encoders as a plugin: one per modality, none of which sees another modality.
+import {
+  type Context,
+  contextWithin,
+  definePlugin,
+  type Encoder,
+  type EncoderSite,
+  MerclabError,
+  ofModality,
+  type Streams,
+  shortModalityName,
+} from "@merclab/core";
+import { expandDims, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { z } from "zod";
+import { applyLstm, lstmSpecs } from "./lstm.ts";
+import { officialOrder } from "./order.ts";
+import { applyTransformer, officialNumHeads, transformerSpecs } from "./transformer.ts";
+
+export const ada2iEncoderOptions = z.strictObject({
+  /** Width of every stream. */
+  dim: z.int().positive().default(200),
+  /** `transformer`, or `lstm`: bidirectional, half of `dim` per direction. */
+  kind: z.enum(["transformer", "lstm"]).default("transformer"),
+  numLayers: z.int().positive().default(2),
+  /** Transformer: attention heads; null = the smallest of 5 to 14 that divides the width of the features, or 1. */
+  numHeads: z.int().positive().nullable().default(null),
+  /** Transformer: width of the feed-forward layers. */
+  feedForwardDim: z.int().positive().default(2048),
+  dropout: z.number().min(0).lt(1).default(0.5),
+  /** `as-published` (transformer): no mask, so that the zeros after short dialogues attend and are attended to. */
+  padding: z.enum(["masked", "as-published"]).default("masked"),
+});
+
+export type Ada2iEncoderOptions = z.output<typeof ada2iEncoderOptions>;
+
+export function createAda2iEncoder(options: Ada2iEncoderOptions, site: EncoderSite): Encoder {
+  const { dim, kind } = options;
+  checkShape(options, site);
+  const dims = new Map(site.modalities.map((modality) => [modality.name, modality.dim]));
+  const modalities = officialOrder([...dims.keys()]);
+  const own = modalities.map((modality) => {
+    const inDim = dims.get(modality) ?? 0;
+    return { modality, inDim, name: `net.encoder.${shortModalityName(modality)}` };
+  });
+  return {
+    modalities,
+    dim,
+    // A packed LSTM never sees padding, with or without the switch.
+    seesPadding: options.padding === "as-published" && kind === "transformer",
+    parameters: own.flatMap(({ modality, inDim, name }) =>
+      ofModality(
+        modality,
+        kind === "lstm" ? lstmSpecs(name, inDim, dim, options) : transformerSpecs(name, inDim, dim, options),
+      ),
+    ),
+    apply: (parameters, inputs, context: Context): Streams =>
+      Object.fromEntries(
+        own.map(({ modality, inDim, name }) => {
+          const present = inputs.present[modality] as Tensor1D;
+          // What was not observed is zeros, as in the official data, whatever stands there.
+          const x = mul(inputs.features[modality] as Tensor2D, expandDims(present, 1)) as Tensor2D;
+          const sites = contextWithin(context, modality);
+          if (kind === "lstm") {
+            return [modality, applyLstm(parameters, name, x, inputs.layout, options, sites)];
+          }
+          const numHeads = options.numHeads ?? officialNumHeads(inDim);
+          const place = { present, layout: inputs.layout };
+          return [modality, applyTransformer(parameters, name, x, place, options, numHeads, sites)];
+        }),
+      ),
+  };
+}
+
+function checkShape({ dim, kind, numHeads, padding }: Ada2iEncoderOptions, site: EncoderSite): void {
+  if (kind === "lstm" && dim % 2 !== 0) {
+    throw new MerclabError("config", `encoder ada2i: dim ${dim} is odd; an lstm has half of it per direction`);
+  }
+  if (kind === "lstm" && (numHeads !== null || padding === "as-published")) {
+    throw new MerclabError(
+      "config",
+      `encoder ada2i: an lstm has no ${numHeads !== null ? "numHeads" : "visible padding"}`,
+      {
+        hint: "Set it for kind: transformer only.",
+      },
+    );
+  }
+  const misfit = numHeads === null ? undefined : site.modalities.find((modality) => modality.dim % numHeads !== 0);
+  if (misfit !== undefined) {
+    throw new MerclabError(
+      "combination",
+      `encoder ada2i: the width ${misfit.dim} of ${misfit.name} is no multiple of numHeads ${numHeads}`,
+      { hint: "numHeads: null chooses for each modality." },
+    );
+  }
+}
+
+export const ada2iEncoderPlugin = definePlugin({
+  kind: "encoder",
+  name: "ada2i",
+  summary: "Ada2I: one post-norm transformer per modality at the width of its features, or a BiLSTM",
+  options: ada2iEncoderOptions,
+  create: createAda2iEncoder,
+});
