@@ -4,7 +4,7 @@ import { PickleError } from "./errors.ts";
 import { createDType } from "./numpy/dtype.ts";
 import { NdArray } from "./numpy/nd-array.ts";
 import { Bytes } from "./source.ts";
-import { type Call, Global, PendingDType, type StackItem, TorchStorage } from "./stack.ts";
+import { type Call, Global, itemsOf, PendingDType, type StackItem, TorchStorage } from "./stack.ts";
 import { readLegacyStorage, rebuildTensor, STORAGE_TYPES } from "./torch/tensor.ts";
 import type { PickleValue } from "./values.ts";
 
@@ -90,10 +90,11 @@ function createGlobals(): Map<string, Global> {
 
 /** Sets the state of an object that was created empty. */
 export function build(target: StackItem | undefined, state: StackItem): void {
-  if (target instanceof NdArray && Array.isArray(state)) {
-    fillArray(target, state);
-  } else if (target instanceof PendingDType && Array.isArray(state)) {
-    fillDType(target, state);
+  const items = itemsOf(state);
+  if (target instanceof NdArray && items !== undefined) {
+    fillArray(target, items);
+  } else if (target instanceof PendingDType && items !== undefined) {
+    fillDType(target, items);
   } else if (!(target instanceof Map && isEmptyState(state))) {
     throw new PickleError("unsupported", "the pickle sets the attributes of an object, which is no plain data");
   }
@@ -157,10 +158,12 @@ function scalarOf(type: StackItem | undefined, content: StackItem | undefined): 
 
 function shapeOf(shape: StackItem | undefined): number[] {
   const dims = Array.isArray(shape) ? shape : [shape];
-  if (!dims.every((dim): dim is number => typeof dim === "number" && Number.isInteger(dim))) {
-    throw new PickleError("damaged", "an array has a shape that is no list of integers");
+  for (const dim of dims) {
+    if (typeof dim !== "number" || !Number.isInteger(dim)) {
+      throw new PickleError("damaged", "an array has a shape that is no list of integers");
+    }
   }
-  return dims;
+  return dims as number[];
 }
 
 /** Python 3 writes bytes, Python 2 a string of one character per byte. */

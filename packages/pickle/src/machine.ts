@@ -1,12 +1,13 @@
 // The pickle machine: a stack, marks and a memo. It runs opcodes only; what a global may stand for is decided in
 // globals.ts, and nothing that a pickle names is ever looked up anywhere else.
 import { getHeapStatistics } from "node:v8";
+import type { Cursor } from "./cursor.ts";
 import { PickleError } from "./errors.ts";
 import { build, findGlobal, structuredArray } from "./globals.ts";
 import { floatFromText, intFromText, longFromBytes, longFromText } from "./integers.ts";
 import { OP } from "./opcodes.ts";
-import { Bytes, type Cursor } from "./source.ts";
-import { A_TYPE, Global, type LoadNested, nameOfInternal, type StackItem } from "./stack.ts";
+import { Bytes } from "./source.ts";
+import { Arguments, Global, Internal, itemsOf, type LoadNested, PendingDType, type StackItem } from "./stack.ts";
 import { quotedString, rawUnicode, utf8 } from "./text.ts";
 import type { PickleKey, PickleValue } from "./values.ts";
 
@@ -36,8 +37,11 @@ class MemoText {
 
 const latin1 = (bytes: Buffer): string => bytes.toString("latin1");
 
+/** Stands in the memo for arguments of calls. */
+const FORGOTTEN = new Arguments([]);
+
 /** Opcodes between two looks at the memory that is left. */
-const HEAP_CHECK = 1 << 16;
+const HEAP_CHECK = 1 << 14;
 
 export class Machine {
   private readonly cursor: Cursor;
@@ -45,9 +49,9 @@ export class Machine {
   private readonly persistent: MachineOptions["persistent"];
   private readonly stack: StackItem[] = [];
   private readonly marks: number[] = [];
-  private readonly memo = new Map<number, StackItem | MemoText>();
-  /** Tuples that hold more than values, such as arguments of calls: no part of a result. */
-  private readonly impure = new WeakSet<object>();
+  /** Entries in the order of their numbers, as every pickler writes them; others in `strayMemo`. */
+  private readonly memo: (StackItem | MemoText)[] = [];
+  private readonly strayMemo = new Map<number, StackItem | MemoText>();
   private lastLongText: { readonly text: string; readonly memo: MemoText } | undefined;
 
   constructor(cursor: Cursor, { buffers, persistent }: MachineOptions = {}) {
@@ -116,7 +120,7 @@ export class Machine {
         this.put(cursor.uint32());
         return;
       case OP.MEMOIZE:
-        this.put(this.memo.size);
+        this.put(this.memo.length + this.strayMemo.size);
         return;
       case OP.GET:
         this.get(this.memoIndex(cursor.line()));
@@ -305,8 +309,8 @@ export class Machine {
       }
       case OP.REDUCE:
       case OP.NEWOBJ: {
-        const args = this.pop();
-        if (!Array.isArray(args)) {
+        const args = itemsOf(this.pop());
+        if (args === undefined) {
           throw this.damaged("a call has no list of arguments");
         }
         stack.push(this.call(this.pop(), args));
@@ -342,12 +346,7 @@ export class Machine {
     if (!(callee instanceof Global)) {
       throw this.damaged("something is called that is no global");
     }
-    const made = callee.call(args, this.loadNested);
-    // A list of something that is no data is no data.
-    if (typeof made === "object" && made !== null && args.some((arg) => Array.isArray(arg) && this.impure.has(arg))) {
-      this.impure.add(made);
-    }
-    return made;
+    return callee.call(args, this.loadNested);
   }
 
   private resolvePersistent(id: StackItem): StackItem {
@@ -386,17 +385,29 @@ export class Machine {
     this.stack.push(text);
   }
 
+  /** Arguments of calls are forgotten: no pickler refers to them again, and they would crowd the memory. */
   private put(index: number): void {
-    const item = this.top();
+    const top = this.top();
+    const item = top instanceof Arguments ? FORGOTTEN : top;
     const long = this.lastLongText;
-    this.memo.set(index, typeof item === "string" && long?.text === item ? long.memo : item);
+    const entry = long !== undefined && long.text === item ? long.memo : item;
     this.lastLongText = undefined;
+    if (index < this.memo.length || (index === this.memo.length && !this.strayMemo.has(index))) {
+      this.memo[index] = entry;
+    } else {
+      this.strayMemo.set(index, entry);
+    }
   }
 
   private get(index: number): void {
-    const item = this.memo.get(index);
+    const item = index < this.memo.length ? this.memo[index] : this.strayMemo.get(index);
     if (item === undefined) {
       throw this.damaged(`it refers to entry ${index} of its memo, which it never wrote`);
+    }
+    if (item === FORGOTTEN) {
+      throw new PickleError("unsupported", "the pickle uses the arguments of one call for another", {
+        position: this.cursor.position,
+      });
     }
     if (item instanceof MemoText) {
       item.text ??= item.decode(this.cursor.reread(item.start, item.length));
@@ -430,14 +441,13 @@ export class Machine {
   }
 
   private pushTuple(items: StackItem[]): void {
-    if (items.some((item) => this.isImpure(item))) {
-      this.impure.add(items);
+    for (const item of items) {
+      if (item instanceof Internal) {
+        this.stack.push(new Arguments(items));
+        return;
+      }
     }
     this.stack.push(items as PickleValue[]);
-  }
-
-  private isImpure(item: StackItem): boolean {
-    return typeof item === "object" && item !== null && (nameOfInternal(item) !== undefined || this.impure.has(item));
   }
 
   private top(): StackItem {
@@ -453,8 +463,12 @@ export class Machine {
     if (mark === undefined) {
       throw this.damaged("a mark is missing");
     }
-    const items = this.stack.slice(mark);
-    this.stack.length = mark;
+    const { stack } = this;
+    const count = stack.length - mark;
+    const items = new Array<StackItem>(count);
+    for (let at = count - 1; at >= 0; at--) {
+      items[at] = stack.pop() as StackItem;
+    }
     return items;
   }
 
@@ -469,7 +483,9 @@ export class Machine {
     for (let at = mark; at < stack.length; at++) {
       list.push(this.value(stack[at] as StackItem));
     }
-    stack.length = mark;
+    while (stack.length > mark) {
+      stack.pop();
+    }
   }
 
   private list(): PickleValue[] {
@@ -493,9 +509,8 @@ export class Machine {
       throw this.damaged("a key of a dict has no value");
     }
     const [, first] = items;
-    if (Array.isArray(first) && nameOfInternal(first[0] as StackItem) === A_TYPE) {
-      const fields = items.filter((_, at) => at % 2 === 0);
-      throw structuredArray(fields);
+    if (first instanceof Arguments && first.items[0] instanceof PendingDType) {
+      throw structuredArray(items.filter((_, at) => at % 2 === 0));
     }
     for (let at = 0; at < items.length; at += 2) {
       dict.set(this.value(items[at] as StackItem), this.value(items[at + 1] as StackItem));
@@ -508,13 +523,11 @@ export class Machine {
 
   /** @throws PickleError when the item holds something that is no data */
   private value(item: StackItem): PickleValue {
-    if (this.isImpure(item)) {
-      const what = nameOfInternal(item) ?? "names or types among its values";
-      throw new PickleError("unsupported", `the pickle holds ${what} as a value, which is no plain data`, {
-        position: this.cursor.position,
-      });
+    if (item instanceof Internal) {
+      const message = `the pickle holds ${item.title} as a value, which is no plain data`;
+      throw new PickleError("unsupported", message, { position: this.cursor.position });
     }
-    return item as PickleValue;
+    return item;
   }
 
   private refused(what: string): PickleError {
@@ -530,7 +543,8 @@ export class Machine {
 
 function checkHeap(): void {
   const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  if (used > 0.85 * limit) {
+  // The limit counts the young generation, too (48 MB), which fills and empties all the time.
+  if (used > 0.9 * limit - 64e6) {
     throw new PickleError(
       "limit",
       `the pickle needs more than the ${Math.round(limit / 2 ** 20)} MB that Node may use; NODE_OPTIONS=--max-old-space-size=… raises it`,

@@ -1,8 +1,9 @@
 // One pickle from bytes or from a file.
 import { closeSync, fstatSync, openSync } from "node:fs";
+import { Cursor } from "./cursor.ts";
 import { PickleError } from "./errors.ts";
 import { Machine } from "./machine.ts";
-import { Cursor, fileSource, memorySource, type Source } from "./source.ts";
+import { fileSource, memorySource, type Source } from "./source.ts";
 import type { PickleValue } from "./values.ts";
 
 export interface ReadOptions {

@@ -72,9 +72,16 @@ export function isNumeric({ kind }: DType): boolean {
   return "fiubB".includes(kind);
 }
 
-/** Bytes to numbers in float32, rounded as numpy's `astype("float32")` rounds. @param bytes whole elements */
+/**
+ * Bytes to numbers in float32, rounded as numpy's `astype("float32")` rounds. May share the memory of the bytes.
+ *
+ * @param bytes whole elements
+ */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
   if (dtype.kind === "f" && dtype.itemBytes === 4) {
+    if (dtype.littleEndian) {
+      return inPlace(bytes) ?? new Float32Array(nativeCopy(dtype, bytes).buffer);
+    }
     return new Float32Array(nativeCopy(dtype, bytes).buffer);
   }
   return new Float32Array(toFloat64(dtype, bytes));
@@ -132,6 +139,11 @@ export function toValues(dtype: DType, bytes: Uint8Array): (number | bigint | bo
     default:
       return Array.from(toFloat64(dtype, bytes));
   }
+}
+
+/** The bytes as numbers where they lie, if they start at an address where float32 may. */
+function inPlace(bytes: Uint8Array): Float32Array | undefined {
+  return bytes.byteOffset % 4 === 0 ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) : undefined;
 }
 
 /** A copy that starts at an aligned address, in this machine's byte order (little-endian on every Node platform used). */

@@ -16,19 +16,19 @@ export interface ArrayContent {
 }
 
 export class NdArray {
-  private content: ArrayContent;
+  /** Changed by `fill` only, as are the others. */
+  dtype: DType;
+  shape: readonly number[];
+  private fortran: boolean;
+  private storage: Storage;
 
   /** @throws PickleError `damaged` when shape and content do not agree */
-  constructor(content: ArrayContent) {
-    this.content = checked(content);
-  }
-
-  get dtype(): DType {
-    return this.content.dtype;
-  }
-
-  get shape(): readonly number[] {
-    return this.content.shape;
+  constructor({ dtype, shape, fortran, storage }: ArrayContent) {
+    check(dtype, shape, storage);
+    this.dtype = dtype;
+    this.shape = shape;
+    this.fortran = fortran;
+    this.storage = storage;
   }
 
   /** Number of elements. */
@@ -40,7 +40,7 @@ export class NdArray {
     return isNumeric(this.dtype);
   }
 
-  /** All elements, row-major, in float32. @throws PickleError `unsupported` when they are no numbers */
+  /** All elements, row-major, in float32; not to be changed: may be the array itself. @throws PickleError `unsupported` when they are no numbers */
   toFloat32(): Float32Array {
     return this.rowMajor(toFloat32(this.dtype, this.bytes()));
   }
@@ -52,7 +52,7 @@ export class NdArray {
 
   /** All elements, row-major, exact: numbers, bigints beyond 2^53, truth values, texts, objects. */
   toValues(): PickleValue[] {
-    const { storage, dtype } = this.content;
+    const { storage, dtype } = this;
     const values: PickleValue[] = isSpan(storage) ? toValues(dtype, storage.read()) : [...storage];
     return this.rowMajor(values);
   }
@@ -69,28 +69,38 @@ export class NdArray {
     return toFloat32(this.dtype, this.bytes(start * itemBytes, end * itemBytes));
   }
 
+  /** Writes all elements, row-major, in float32. @throws PickleError `unsupported` when they are no numbers */
+  copyTo(target: Float32Array, at = 0): void {
+    const { dtype } = this;
+    if (dtype.kind === "f" && dtype.itemBytes === 4 && dtype.littleEndian && !this.columnMajor) {
+      const bytes = this.bytes();
+      new Uint8Array(target.buffer, target.byteOffset + at * 4, bytes.length).set(bytes);
+    } else {
+      target.set(this.toFloat32(), at);
+    }
+  }
+
   /** Whether rows lie scattered: reading a part of the array then costs as much as reading all of it. */
   get columnMajor(): boolean {
-    return this.content.fortran && this.shape.length > 1;
+    return this.fortran && this.shape.length > 1;
   }
 
   /** For arrays that a pickle creates first and fills later. */
-  static fill(array: NdArray, content: ArrayContent): void {
-    array.content = checked(content);
+  static fill(array: NdArray, { dtype, shape, fortran, storage }: ArrayContent): void {
+    check(dtype, shape, storage);
+    array.dtype = dtype;
+    array.shape = shape;
+    array.fortran = fortran;
+    array.storage = storage;
   }
 
   /** What `_reconstruct` gives before its state is set. */
   static empty(): NdArray {
-    return new NdArray({
-      dtype: createDType("i", 1, "|"),
-      shape: [0],
-      fortran: false,
-      storage: Bytes.of(new Uint8Array()),
-    });
+    return new NdArray(EMPTY);
   }
 
   private bytes(start?: number, end?: number): Uint8Array {
-    const { storage, dtype } = this.content;
+    const { storage, dtype } = this;
     if (!isSpan(storage) || !isNumeric(dtype)) {
       throw new PickleError("unsupported", `expected an array of numbers, got one of ${dtype.name}`);
     }
@@ -123,23 +133,37 @@ export class NdArray {
   }
 }
 
-function checked(content: ArrayContent): ArrayContent {
-  const { dtype, shape, storage } = content;
-  const text = `an array [${shape.slice(0, 8).join(", ")}] of ${dtype.name}`;
+const EMPTY: ArrayContent = {
+  dtype: createDType("i", 1, "|"),
+  shape: [0],
+  fortran: false,
+  storage: Bytes.of(new Uint8Array()),
+};
+
+function check(dtype: DType, shape: readonly number[], storage: Storage): void {
   const inBytes = isSpan(storage);
+  const expected = inBytes ? sizeOf(shape) * dtype.itemBytes : sizeOf(shape);
+  if (inBytes !== (dtype.kind === "O") && storage.length === expected && isShape(shape)) {
+    return;
+  }
+  const text = `an array [${shape.slice(0, 8).join(", ")}] of ${dtype.name}`;
+  const unit = inBytes ? "bytes" : "objects";
   if (inBytes === (dtype.kind === "O")) {
-    throw new PickleError("damaged", `${text} holds ${inBytes ? "bytes" : "objects"}`);
+    throw new PickleError("damaged", `${text} holds ${unit}`);
   }
-  const size = sizeOf(shape);
-  if (shape.length > 64 || shape.some((dim) => !Number.isInteger(dim) || dim < 0 || dim > 2 ** 40)) {
-    throw new PickleError("damaged", `${text}: that is no shape`);
+  const reason = isShape(shape)
+    ? `needs ${expected} ${unit}, the pickle has ${storage.length}`
+    : "has no possible shape";
+  throw new PickleError("damaged", `${text} ${reason}`);
+}
+
+function isShape(shape: readonly number[]): boolean {
+  for (const dim of shape) {
+    if (!Number.isInteger(dim) || dim < 0 || dim > 2 ** 40) {
+      return false;
+    }
   }
-  const expected = inBytes ? size * dtype.itemBytes : size;
-  if (storage.length !== expected) {
-    const unit = inBytes ? "bytes" : "objects";
-    throw new PickleError("damaged", `${text} needs ${expected} ${unit}, the pickle has ${storage.length}`);
-  }
-  return content;
+  return shape.length <= 64;
 }
 
 function isSpan(storage: Storage): storage is Bytes {
@@ -147,5 +171,9 @@ function isSpan(storage: Storage): storage is Bytes {
 }
 
 function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, dim) => size * dim, 1);
+  let size = 1;
+  for (const dim of shape) {
+    size *= dim;
+  }
+  return size;
 }

@@ -1,10 +1,11 @@
 // Torch tensors inside a pickle: a nested file in torch's old format holds the storage, the pickle shape and strides.
 // https://github.com/pytorch/pytorch/blob/main/torch/serialization.py (_legacy_save)
+import { Cursor } from "../cursor.ts";
 import { PickleError } from "../errors.ts";
 import { createDType, type DType } from "../numpy/dtype.ts";
 import { NdArray } from "../numpy/nd-array.ts";
-import { type Bytes, Cursor } from "../source.ts";
-import { Global, type LoadNested, TorchStorage } from "../stack.ts";
+import type { Bytes } from "../source.ts";
+import { Global, itemsOf, type LoadNested, type StackItem, TorchStorage } from "../stack.ts";
 
 const DTYPES: Readonly<Record<string, readonly [letter: string, bytes: number]>> = {
   FloatStorage: ["f", 4],
@@ -54,8 +55,8 @@ export function readLegacyStorage(content: Bytes, loadNested: LoadNested): Torch
 }
 
 /** ("storage", type, key, device, count, view): what a persistent id of torch says. */
-function storageId(id: unknown): { dtype: DType; count: number } {
-  const [kind, type, , , count] = Array.isArray(id) ? (id as unknown[]) : [];
+function storageId(id: StackItem): { dtype: DType; count: number } {
+  const [kind, type, , , count] = itemsOf(id) ?? [];
   const name = type instanceof Global ? type.name.replace(/^torch\./, "") : "";
   const known = DTYPES[name];
   if (kind !== "storage" || known === undefined || typeof count !== "number" || count < 0) {
