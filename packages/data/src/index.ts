@@ -9,6 +9,7 @@ export {
   packRows,
   unpackRows,
 } from "./batches/pack.ts";
+export { type FileFormat, type OpenedFile, openFile } from "./files/open-file.ts";
 export {
   checkFolder,
   type FolderReport,
@@ -19,6 +20,8 @@ export { KNOWN_SETS, type KnownSet, shippedDescription } from "./folder/describe
 export { type FolderDescription, folderSchema } from "./folder/description.ts";
 export { type FolderOptions, type LoadedFolder, loadFolder } from "./folder/load-folder.ts";
 export type { Problem } from "./folder/problems.ts";
+export { type ImportReport, type ImportRequest, importFile } from "./import/import-file.ts";
+export { LAYOUTS } from "./import/layouts/index.ts";
 export { decodeNpz, encodeNpz, type NpzEntry } from "./npy/npz.ts";
 export { cmuMosiPlugin, folderPlugin, iemocapPlugin, meldPlugin } from "./plugins/folders.ts";
 export { plugins } from "./plugins/index.ts";

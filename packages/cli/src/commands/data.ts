@@ -5,6 +5,7 @@ import { checkFolder, type FolderReport, KNOWN_SETS, type KnownSet } from "@merc
 import { Command } from "commander";
 import pc from "picocolors";
 import { columns, EXIT, printJson, printText } from "../output.ts";
+import { importCommand, layoutsCommand } from "./data-import.ts";
 
 export function dataCommand(): Command {
   const check = new Command("check")
@@ -24,7 +25,11 @@ export function dataCommand(): Command {
       }
       process.exitCode = report.problems.length > 0 ? EXIT.usage : EXIT.done;
     });
-  return new Command("data").description("Look at data").addCommand(check);
+  return new Command("data")
+    .description("Import, check and complete data")
+    .addCommand(check)
+    .addCommand(importCommand())
+    .addCommand(layoutsCommand());
 }
 
 function describe(report: FolderReport): string {

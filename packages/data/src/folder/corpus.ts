@@ -6,7 +6,7 @@ import { type Features, readFeatures } from "./features.ts";
 import { findFile } from "./paths.ts";
 import type { Problem } from "./problems.ts";
 import { type PartTable, readRows } from "./rows.ts";
-import { readTable } from "./table.ts";
+import { isTable, readTable } from "./table.ts";
 
 /** What could be read; parts may be missing where there are problems. */
 export interface Corpus {
@@ -58,10 +58,10 @@ async function readTables(
       continue;
     }
     const table = await readTable(path);
-    if (Array.isArray(table)) {
-      problems.push(...table);
+    if (isTable(table)) {
+      tables.push({ table, split });
     } else {
-      tables.push({ table: table as Exclude<typeof table, Problem[]>, split });
+      problems.push(...table);
     }
   }
   return tables.length === files.length ? tables : undefined;

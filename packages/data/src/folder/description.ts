@@ -76,6 +76,21 @@ const modality = z.strictObject({
   width: z.int().positive().optional(),
   /** Column that holds 1 where the modality was observed, 0 where not. */
   present: column.optional(),
+  /** Utterances whose labels the extractor was trained on: parts, or values of a column. */
+  fittedOn: z
+    .union([
+      z.strictObject({ parts: z.array(z.enum(["train", "valid", "test"])).min(1) }),
+      z.strictObject({ column, values: z.array(cell).min(1) }),
+    ])
+    .optional(),
+});
+
+/** Where an imported folder came from, as `exp data import` writes it. */
+const provenance = z.strictObject({
+  sources: z.array(z.strictObject({ file: z.string(), bytes: z.int().nonnegative(), sha256: z.string() })),
+  layout: z.string(),
+  options: z.record(z.string(), z.string()),
+  notes: z.array(z.string()),
 });
 
 const normalize = z.union([
@@ -89,14 +104,22 @@ export const folderSchema = z
     name: z.string().regex(/^[\w.-]+$/, "a name has letters, digits, dots, dashes and underscores only"),
     /** One table, or one per part. */
     utterances: z.union([file, filePerSplit]),
-    columns: z.strictObject({ dialogue: column, order: column.optional(), utterance: column.optional() }),
+    columns: z.strictObject({
+      dialogue: column,
+      order: column.optional(),
+      utterance: column.optional(),
+      text: column.optional(),
+    }),
     labels,
     splits: splits.optional(),
     validation: validation.optional(),
     speakers: speakers.optional(),
     modalities: z
       .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
-      .refine((modalities) => Object.keys(modalities).length > 0, "name at least one"),
+      .default({}),
+    provenance: provenance.optional(),
+    /** SHA-256 of the folder's files; compared by `exp data check`. */
+    checksums: z.record(file, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 has 64 hex digits")).optional(),
     normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
   })
   .superRefine((description, context) => {

@@ -40,7 +40,10 @@ export async function loadFolder(
   return { ...loaded, warnings: absentClasses("train", trainClassCounts, task.classes) };
 }
 
-function chooseModalities({ description }: DescribedFolder, wanted: readonly string[] | null): readonly string[] {
+function chooseModalities(
+  { description, describedIn }: DescribedFolder,
+  wanted: readonly string[] | null,
+): readonly string[] {
   const known = Object.keys(description.modalities);
   for (const [at, name] of (wanted ?? []).entries()) {
     if (!known.includes(name)) {
@@ -52,6 +55,12 @@ function chooseModalities({ description }: DescribedFolder, wanted: readonly str
     if (wanted?.indexOf(name) !== at) {
       throw new MerclabError("config", `modality "${name}" is listed twice`, { where: "option modalities" });
     }
+  }
+  if (known.length === 0) {
+    throw new MerclabError("data", "the folder has no features to train on", {
+      where: describedIn,
+      hint: 'Name files under "modalities" in dataset.yaml, or make text features with exp data text.',
+    });
   }
   return wanted ?? known;
 }
