@@ -4,6 +4,16 @@ import { closeSync, fstatSync, openSync } from "node:fs";
 import { MerclabError } from "@merclab/core";
 import { Bytes, dtypeFromDescr, fileSource, NdArray, readPickle } from "@merclab/pickle";
 
+/** How the text begins that Git LFS keeps in place of a file. */
+export const GIT_LFS_POINTER = "version https://git-lfs";
+
+export function gitLfsPointer(where: string): MerclabError {
+  return new MerclabError("data", "this is a Git LFS pointer, not the data", {
+    where,
+    hint: 'Run "git lfs pull" where it came from.',
+  });
+}
+
 const MAGIC = "\x93NUMPY";
 const MAX_HEADER = 1 << 20;
 
@@ -26,7 +36,10 @@ export function parseNpy(bytes: Bytes, where: string): NdArray {
       where,
       hint: 'Save it with numpy.save(path, array.astype("float32")).',
     });
-  const head = bytes.read(0, 12);
+  const head = bytes.read(0, Math.min(bytes.length, 64));
+  if (head.toString("latin1").startsWith(GIT_LFS_POINTER)) {
+    throw gitLfsPointer(where);
+  }
   if (head.toString("latin1", 0, 6) !== MAGIC || head.length < 12) {
     throw damaged("it does not begin as one");
   }
@@ -60,7 +73,7 @@ export function parseNpy(bytes: Bytes, where: string): NdArray {
   const needed = dims.reduce((size, dim) => size * dim, 1) * dtype.itemBytes;
   if (content.length < needed) {
     throw damaged(
-      `the header says ${dims.join(" x ")} numbers (${needed} bytes), the file has ${content.length}: it is cut off`,
+      `the header says ${dims.join(" x ")} numbers (${needed} bytes), the file has ${content.length}: it is cut off or damaged`,
     );
   }
   return new NdArray({ dtype, shape: dims, fortran, storage: content.slice(0, needed) });

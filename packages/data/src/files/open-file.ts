@@ -6,7 +6,7 @@ import { MerclabError } from "@merclab/core";
 import { openPickle, PickleError, type PickleValue } from "@merclab/pickle";
 import { isTable, readTable, type Table } from "../folder/table.ts";
 import { openHdf5 } from "./hdf5.ts";
-import { openNpy } from "./npy.ts";
+import { GIT_LFS_POINTER, gitLfsPointer, openNpy } from "./npy.ts";
 import { openNpz } from "./npz.ts";
 import { openSafetensors } from "./safetensors.ts";
 
@@ -20,8 +20,6 @@ export interface OpenedFile {
   /** Arrays cannot be read afterwards. */
   close(): void;
 }
-
-const GIT_LFS_POINTER = "version https://git-lfs";
 
 /**
  * The format is told by the first bytes, the name only decides where they do not.
@@ -83,10 +81,7 @@ function detectFormat(path: string): FileFormat {
     throw new MerclabError("data", "the file is empty", { where: path });
   }
   if (start.startsWith(GIT_LFS_POINTER)) {
-    throw new MerclabError("data", "this is a Git LFS pointer, not the data", {
-      where: path,
-      hint: 'Run "git lfs pull" where it came from.',
-    });
+    throw gitLfsPointer(path);
   }
   const name = basename(path).toLowerCase();
   if (start.startsWith("\x93NUMPY")) {
@@ -120,7 +115,7 @@ function detectFormat(path: string): FileFormat {
 }
 
 async function openTable(path: string): Promise<Table> {
-  const table = await readTable(path);
+  const table = await readTable(path, { repair: true });
   if (isTable(table)) {
     return table;
   }

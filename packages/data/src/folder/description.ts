@@ -71,6 +71,20 @@ const speakers = z
     'give either "values" (who speaks in the corpus) or "perDialogue" (at most how many in a dialogue)',
   );
 
+const sessions = z
+  .strictObject({
+    column: column.optional(),
+    /** Matched against dialogue ids; its first group is the session. */
+    pattern: z
+      .string()
+      .refine((text) => isPattern(text), "must be a regular expression with one group, such as ^Ses(..)")
+      .optional(),
+  })
+  .refine(
+    ({ column, pattern }) => (column === undefined) !== (pattern === undefined),
+    'give either "column" or "pattern"',
+  );
+
 const modality = z.strictObject({
   file: z.union([file, filePerSplit]),
   width: z.int().positive().optional(),
@@ -114,6 +128,8 @@ export const folderSchema = z
     splits: splits.optional(),
     validation: validation.optional(),
     speakers: speakers.optional(),
+    /** Recordings with speakers of their own, for leave-one-session-out. */
+    sessions: sessions.optional(),
     modalities: z
       .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
       .default({}),
@@ -151,6 +167,14 @@ export const DEFAULT_VALIDATION = { fraction: 0.1, seed: 0 } as const;
 /** Width of the speaker numbering: the corpus' speakers, the most in a dialogue, or one. */
 export function numSpeakers({ speakers }: FolderDescription): number {
   return speakers?.values?.length ?? speakers?.perDialogue ?? 1;
+}
+
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(`${text}|`).exec("")?.length === 2;
+  } catch {
+    return false;
+  }
 }
 
 function partNames(files: FolderDescription["utterances"]): string {

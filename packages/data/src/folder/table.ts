@@ -1,9 +1,9 @@
 // Utterance tables: RFC 4180 csv in UTF-8, with or without BOM. Rows end at CR and LF only: U+0085 and U+2028 are
 // text. Copies of MELD from before 2020 hold Windows-1252 punctuation as control characters, or are Windows-1252
-// altogether: both are recognised, read as what was meant, and counted.
+// altogether: both are recognised; an import puts both right.
 import { readFile } from "node:fs/promises";
 import { type CsvError, parse } from "csv-parse/sync";
-import { repairText } from "../text/repair-text.ts";
+import { decodeWindows1252, repairText } from "../text/repair-text.ts";
 import type { Problem } from "./problems.ts";
 
 export interface Table {
@@ -27,8 +27,11 @@ export function isTable(read: Table | Problem[]): read is Table {
   return !Array.isArray(read);
 }
 
-/** @returns the table, or the problems that kept it from being read */
-export async function readTable(path: string): Promise<Table | Problem[]> {
+/**
+ * @param repair whether control characters that were Windows-1252 punctuation become what was meant
+ * @returns the table, or the problems that kept it from being read
+ */
+export async function readTable(path: string, { repair = false } = {}): Promise<Table | Problem[]> {
   const bytes = await readFile(path);
   let text: string;
   let encoding: Table["encoding"] = "utf-8";
@@ -39,7 +42,7 @@ export async function readTable(path: string): Promise<Table | Problem[]> {
       return [{ message: "the table is no text", where: path, hint: "Save it as csv in UTF-8." }];
     }
     encoding = "windows-1252";
-    text = new TextDecoder("windows-1252").decode(bytes);
+    text = decodeWindows1252(bytes);
   }
   let records: { record: string[]; info: { lines: number } }[];
   try {
@@ -76,7 +79,7 @@ export async function readTable(path: string): Promise<Table | Problem[]> {
   let repairedCells = 0;
   const rows = body.map(({ record, info }) => ({
     cells: record.map((cell) => {
-      const repaired = repairText(cell);
+      const repaired = repair ? repairText(cell) : cell;
       repairedCells += repaired === cell ? 0 : 1;
       return repaired;
     }),

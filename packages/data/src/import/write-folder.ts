@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSy
 import { basename, dirname, join } from "node:path";
 import { MerclabError } from "@merclab/core";
 import { stringify } from "yaml";
+import { IEMOCAP } from "./corpora.ts";
 import type { ImportedCorpus, ImportedModality, Target } from "./corpus.ts";
 
 /** What becomes of vectors that hold NaN or infinity. */
@@ -221,6 +222,8 @@ function describe(
     labels: { column: target.column, as: target.as, classes: [...target.classes] },
     splits: { column: "split" },
     ...(speakers === undefined ? {} : { speakers }),
+    // IEMOCAP names its five sessions, with actors of their own, in its dialogues.
+    ...(dialogues.every(({ id }) => IEMOCAP.ids.test(id)) ? { sessions: { pattern: "^Ses(\\d\\d)" } } : {}),
     modalities: Object.fromEntries(
       modalities.map(({ name, width, fittedOn }) => [
         name,

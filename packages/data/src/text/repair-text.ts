@@ -1,7 +1,14 @@
-// Text that went through the wrong encoding on its way, put right where it is certain what was meant.
+// Windows-1252, and text that went through the wrong encoding on its way, put right where it is certain what was meant.
 
-/** The 27 characters that Windows-1252 has at 0x80 to 0x9f; the five places without one stay as they are. */
-const WINDOWS_1252 = new TextDecoder("windows-1252");
+/**
+ * The characters of Windows-1252 from 0x80 to 0x9f; five places have none and stay as they are.
+ * https://encoding.spec.whatwg.org/index-windows-1252.txt (Node's own decoder takes these bytes for latin1.)
+ */
+const WINDOWS_1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
+
+export function decodeWindows1252(bytes: Buffer): string {
+  return mapControls(bytes.toString("latin1"));
+}
 
 /**
  * - UTF-8 that was read as latin1 ("donâ\x80\x99t"): what Python 2 pickles hold.
@@ -20,5 +27,9 @@ export function repairText(text: string): string {
       // No UTF-8: single characters it is.
     }
   }
-  return text.replace(/[\x80-\x9f]/g, (character) => WINDOWS_1252.decode(Buffer.from(character, "latin1")));
+  return mapControls(text);
+}
+
+function mapControls(text: string): string {
+  return text.replace(/[\x80-\x9f]/g, (character) => WINDOWS_1252[character.charCodeAt(0) - 0x80] ?? character);
 }

@@ -48,7 +48,10 @@ export const meldCsv: Layout = {
       const found = tables.get(split);
       if (found !== undefined) {
         dialogues.push(...readPart(found, split));
-        if (found.repairedCells > 0 || found.encoding !== "utf-8") {
+        if (found.encoding !== "utf-8") {
+          notes.push(`the ${split} part is in Windows-1252 and was decoded as such`);
+        }
+        if (found.repairedCells > 0) {
           notes.push(
             `${found.repairedCells} cells of the ${split} part held Windows-1252 characters and were put right`,
           );
