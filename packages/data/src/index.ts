@@ -29,5 +29,6 @@ export { decodeNpz, encodeNpz, type NpzEntry } from "./npy/npz.ts";
 export { cmuMosiPlugin, folderPlugin, iemocapPlugin, meldPlugin } from "./plugins/folders.ts";
 export { plugins } from "./plugins/index.ts";
 export { syntheticPlugin } from "./plugins/synthetic.ts";
+export { addTextFeatures, type TextFeaturesReport, type TextFeaturesRequest } from "./text/add-text-features.ts";
 export { type DescribedIssue, describeIssues, pathToString } from "./yaml/issues.ts";
 export { type ParsedYaml, parseYaml, readYamlFile } from "./yaml/parse-yaml.ts";

@@ -94,7 +94,7 @@ function describe(report: ImportReport): string {
   ].join("\n");
 }
 
-function parseBorders(text: string): number[] {
+export function parseBorders(text: string): number[] {
   const borders = text.split(",").map(Number);
   if (text.trim() === "" || borders.some(Number.isNaN)) {
     throw new InvalidArgumentError("Expected numbers with commas between.");

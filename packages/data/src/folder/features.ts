@@ -55,6 +55,8 @@ export async function readFeatures(
   const files = typeof file === "string" ? [file] : SPLITS.flatMap((split) => file[split] ?? []);
   const expected = files.length === tableRows?.length ? tableRows : tableRows && [sum(tableRows)];
   const before = problems.length;
+  // Told, but no reason not to look at the rest.
+  const notFinite: Problem[] = [];
   const matrices: Matrix[] = [];
   let dim = width;
   let firstRow = 0;
@@ -75,11 +77,13 @@ export async function readFeatures(
       problems.push({ message: `${name}: expected width ${dim} ${told}, got ${matrix.dim}`, where: path });
     }
     dim ??= matrix.dim;
-    checkFinite(name, path, matrix, present?.subarray(firstRow), problems);
+    checkFinite(name, path, matrix, present?.subarray(firstRow), notFinite);
     firstRow += matrix.rows;
     matrices.push(matrix);
   }
-  if (problems.length > before || dim === undefined) {
+  const usable = problems.length === before;
+  problems.push(...notFinite);
+  if (!usable || dim === undefined) {
     closeAll(matrices);
     return undefined;
   }
