@@ -59,7 +59,7 @@ export function layoutsCommand(): Command {
   return new Command("layouts")
     .description("List the layouts of feature files that can be imported")
     .option("--json", "one JSON document on stdout")
-    .addHelpText("after", "\nExample:\n  $ exp data layouts")
+    .addHelpText("after", "\nExamples:\n  $ exp data layouts\n  $ exp data layouts --json")
     .action(({ json }: { json?: boolean }) => {
       const rows = LAYOUTS.map(({ name, summary }) => ({ name, summary }));
       if (json === true) {
