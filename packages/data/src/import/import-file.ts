@@ -63,7 +63,10 @@ export async function importFile(request: ImportRequest): Promise<ImportReport> 
       sources.add(other);
       return { value: found.value, table: found.table };
     };
-    const source: ImportSource = { path, value: file.value, table: file.table, beside };
+    const siblings = readdirSync(dirname(path))
+      .filter((name) => name !== basename(path))
+      .sort();
+    const source: ImportSource = { path, value: file.value, table: file.table, siblings, beside };
     const layout = request.layout === undefined ? detectLayout(source) : layoutByName(request.layout, source);
     let corpus = await layout.read(source, { textLayers: request.textLayers ?? "first" });
     if (request.cut !== undefined) {
@@ -127,6 +130,10 @@ function mainFile(path: string): string {
   const found = MAIN_FILES.map((pattern) => names.find((name) => pattern.test(name))).find(
     (name) => name !== undefined,
   );
+  const tables = names.filter((name) => /\.(csv|tsv)$/i.test(name));
+  if (found === undefined && tables.length === 1 && names.some((name) => name.endsWith(".npy"))) {
+    return join(path, tables[0] ?? "");
+  }
   if (found === undefined) {
     throw new MerclabError("data", "which of its files?", {
       where: path,

@@ -8,6 +8,8 @@ export interface ImportSource {
   readonly value: PickleValue;
   /** Of a csv file. */
   readonly table: Table | undefined;
+  /** Names of the other files of its folder. */
+  readonly siblings: readonly string[];
   /** Opens another file of the same folder; undefined where there is none. Stays open as long as this one. */
   readonly beside: (name: string) => Promise<Pick<ImportSource, "value" | "table"> | undefined>;
 }

@@ -8,6 +8,7 @@ import { keyedLayouts } from "./keyed.ts";
 import { meldCsv } from "./meld-csv.ts";
 import { otherLayouts } from "./others.ts";
 import { bcLstm } from "./padded.ts";
+import { plainFolder } from "./plain-folder.ts";
 import { tupleLayouts } from "./tuples.ts";
 
 export const LAYOUTS: readonly Layout[] = [
@@ -17,6 +18,7 @@ export const LAYOUTS: readonly Layout[] = [
   ...gcnetLayouts,
   bcLstm,
   meldCsv,
+  plainFolder,
   ...otherLayouts,
 ];
 
