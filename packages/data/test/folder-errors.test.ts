@@ -72,11 +72,12 @@ describe("tables", () => {
     );
   });
 
-  test("an open quote, no rows, and no UTF-8", async () => {
+  test("an open quote, no rows, and no text", async () => {
     expect(await spoilt({ "utterances.csv": `${csv(tinyRows())}\n"a,` })).toMatch("the table cannot be read");
     expect(await spoilt({ "utterances.csv": "dialogue,order\n" })).toMatch("the table has no rows");
-    const latin = Buffer.from(csv(changed(0, { speaker: "é" })), "latin1");
-    expect(await spoilt({ "utterances.csv": latin })).toMatch("the table is not UTF-8 text");
+    expect(await spoilt({ "utterances.csv": Buffer.from([0xff, 0xfe, 0, 1]) })).toMatch("the table is no text");
+    const windows = Buffer.from(csv(changed(0, { speaker: "Zo\xeb\x92s" })), "latin1");
+    expect(await spoilt({ "utterances.csv": windows })).toMatch('unknown speaker "Zoë’s"');
   });
 
   test("a missing column, with the nearest name", async () => {
@@ -200,7 +201,9 @@ describe("features", () => {
       "expected shape [utterances, width], got [30]",
     );
     const whole = npy(values(10, 3), [10, 3]);
-    expect(await spoilt({ "text.npy": whole.slice(0, -4) })).toMatch("says 10 x 3 numbers, the file has 29");
+    expect(await spoilt({ "text.npy": whole.slice(0, -4) })).toMatch(
+      "says 10 x 3 numbers (120 bytes), the file has 116",
+    );
     expect(await spoilt({ "text.npy": whole.slice(0, -3) })).toMatch("cut off or damaged");
     expect(await spoilt({ "text.npy": "nonsense of some length" })).toMatch("cannot be read as .npy");
     expect(await spoilt({ "text.npy": "version https://git-lfs.github.com/spec/v1\noid" })).toMatch("Git LFS pointer");

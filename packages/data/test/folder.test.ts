@@ -134,7 +134,10 @@ describe("features", () => {
     const low = Math.fround(-0.8 / Math.sqrt(0.96));
     expect(first?.features.audio).toEqual(Float32Array.of(low, low, 0, 0));
     expect(first?.present).toEqual({ text: Uint8Array.of(1, 1), audio: Uint8Array.of(1, 0) });
-    expect((await checkFolder(folder)).warnings).toEqual(["audio: 1 of 10 utterances lack it"]);
+    expect((await checkFolder(folder)).warnings).toEqual([
+      "audio: 1 of 2 columns repeat another",
+      "audio: 1 of 10 utterances lack it",
+    ]);
   });
 
   test("come as float64, float16 or in Fortran order, too", async () => {
@@ -213,10 +216,11 @@ test("checkFolder reports sizes, counts and ranges", async () => {
   }
   const report = await checkFolder(await writeFolder({ "text.npy": npy(data, [10, 3]) }));
   expect(report.problems).toEqual([]);
+  const lengths = { shortest: 2, longest: 2, meanLength: 2, single: 0 };
   expect(report.splits).toEqual({
-    train: { dialogues: 3, utterances: 6, longest: 2, classCounts: [3, 3] },
-    valid: { dialogues: 1, utterances: 2, longest: 2, classCounts: [1, 1] },
-    test: { dialogues: 1, utterances: 2, longest: 2, classCounts: [1, 1] },
+    train: { dialogues: 3, utterances: 6, ...lengths, classCounts: [3, 3] },
+    valid: { dialogues: 1, utterances: 2, ...lengths, classCounts: [1, 1] },
+    test: { dialogues: 1, utterances: 2, ...lengths, classCounts: [1, 1] },
   });
   const [text] = report.modalities;
   expect(text).toMatchObject({ name: "text", width: 3, max: 2, constantColumns: [1], missing: 0 });

@@ -1,7 +1,7 @@
 // Laws of splitting and scaling, on random corpora.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { normalizeFeatures } from "../src/folder/normalize.ts";
+import { fitScale, normalizedRows } from "../src/folder/normalize.ts";
 import { classCounts, drawValidation } from "../src/folder/validation.ts";
 
 const corpora = fc.array(fc.array(fc.nat(3), { minLength: 1, maxLength: 12 }), { minLength: 4, maxLength: 60 });
@@ -55,12 +55,12 @@ test("the scale is fitted on train only: what other rows hold changes no trainin
   fc.assert(
     fc.property(matrix, ({ train, test }) => {
       const rule = { method: "standardize", clip: 10 } as const;
-      const run = (rows: [number, number][]) =>
-        normalizeFeatures(
-          { dim: 2, data: Float32Array.from(rows.flat()), present: new Uint8Array(rows.length).fill(1) },
-          [...train.keys()],
-          rule,
-        );
+      const run = (rows: [number, number][]) => {
+        const data = Float32Array.from(rows.flat());
+        const read = (first: number, count: number) => data.subarray(first * 2, (first + count) * 2);
+        const features = { dim: 2, rows: rows.length, read, present: new Uint8Array(rows.length).fill(1) };
+        return normalizedRows(features, [...rows.keys()], fitScale(features, [...train.keys()], rule));
+      };
       const alone = run(train);
       const together = run([...train, ...test]);
       expect(together.subarray(0, alone.length)).toEqual(alone);

@@ -122,7 +122,6 @@ describe("dataset.yaml", () => {
     ["splits: { column: s, dialogues: { train: [a], test: [b] } }", 4, '"splits": give either "column" or "dialogues"'],
     ["splits: { dialogues: { train: [a] } }", 4, 'missing "test" in "splits.dialogues"'],
     ["", 4, 'one table for all parts needs "splits"'],
-    ["modalities: {}", 5, '"modalities": name at least one'],
     ["modalities: { 1st: { file: t.npy } }", 5, '"modalities.1st": a modality\'s name has letters'],
     ["modalities: { text: { file: { train: a, test: b } } }", 5, '"modalities.text.file": the parts must be those of'],
     ["modalities: { text: { fil: t.npy } }", 5, 'Did you mean "file"?'],

@@ -1,30 +1,78 @@
-// `exp data check`: opens a feature folder and says what is in it and what is wrong.
-import { basename, resolve } from "node:path";
+// `exp data check`: opens a feature folder or file and says what is in it and what is wrong; its sister commands.
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { SPLITS } from "@merclab/core";
-import { checkFolder, type FolderReport, KNOWN_SETS, type KnownSet } from "@merclab/data";
+import { checkFolder, type FolderReport, importFile } from "@merclab/data";
 import { Command } from "commander";
 import pc from "picocolors";
 import { columns, EXIT, printJson, printText } from "../output.ts";
+import { importCommand, layoutsCommand, parseBorders } from "./data-import.ts";
+import { knownSet } from "./data-sets.ts";
+import { splitCommand } from "./data-split.ts";
+import { textCommand } from "./data-text.ts";
 
 export function dataCommand(): Command {
   const check = new Command("check")
-    .description("Open a feature folder: sizes, classes, ranges, and every problem with its place")
-    .argument("<dir>", "a folder with dataset.yaml, or one of a known set (iemocap, cmu-mosi, meld)")
+    .description("Look into a feature folder or file: sizes, classes, ranges, leaks, and every problem with its place")
+    .argument(
+      "<dir|file>",
+      "a folder with dataset.yaml, one of a known set (iemocap, cmu-mosi, meld), or a feature file",
+    )
+    .option("--as <layout>", "layout of a file; detected without it")
+    .option("--target <column>", "what a file's labels are, where it has several kinds")
+    .option("--cut <borders>", "borders that cut a file's real-valued labels into classes", parseBorders)
     .option("--json", "one JSON document on stdout")
-    .addHelpText("after", "\nExamples:\n  $ exp data check data/iemocap\n  $ exp data check ~/features/mine --json")
-    .action(async (dir: string, options: { json?: boolean }) => {
-      const folder = resolve(dir);
-      const name = basename(folder);
-      const known = (KNOWN_SETS as readonly string[]).includes(name) ? (name as KnownSet) : undefined;
-      const report = await checkFolder(folder, known);
+    .addHelpText(
+      "after",
+      "\nExit code 1 where there are errors.\n\nExamples:\n  $ exp data check data/iemocap\n  $ exp data check iemocap_multimodal_features.pkl\n  $ exp data check ~/features/mine --json",
+    )
+    .action(async (place: string, options: CheckOptions) => {
+      const report = isFile(place) ? await checkFile(place, options) : await checkDirectory(place);
       if (options.json === true) {
         printJson(report);
       } else {
         printText(describe(report));
       }
-      process.exitCode = report.problems.length > 0 ? EXIT.usage : EXIT.done;
+      process.exitCode = report.problems.length > 0 ? EXIT.failed : EXIT.done;
     });
-  return new Command("data").description("Look at data").addCommand(check);
+  return new Command("data")
+    .description("Import, check, split and complete data")
+    .addCommand(check)
+    .addCommand(importCommand())
+    .addCommand(layoutsCommand())
+    .addCommand(splitCommand())
+    .addCommand(textCommand());
+}
+
+interface CheckOptions {
+  readonly as?: string;
+  readonly target?: string;
+  readonly cut?: number[];
+  readonly json?: boolean;
+}
+
+function isFile(place: string): boolean {
+  return statSync(place, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function checkDirectory(dir: string): Promise<FolderReport> {
+  const { folder, known } = knownSet(dir);
+  return checkFolder(folder, known);
+}
+
+/** A file is imported to a temporary folder, which is checked and removed: the same checks for both. */
+async function checkFile(path: string, { as: layout, target, cut }: CheckOptions): Promise<FolderReport> {
+  const out = mkdtempSync(join(tmpdir(), "merclab-check-"));
+  try {
+    await importFile({ path, out, layout, target, cut });
+    const report = await checkFolder(out);
+    // Places in the temporary folder mean nothing to the reader.
+    const problems = report.problems.map((problem) => ({ ...problem, where: path }));
+    return { ...report, problems, folder: resolve(path), describedIn: "the file itself" };
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
 }
 
 function describe(report: FolderReport): string {
@@ -38,31 +86,58 @@ function describe(report: FolderReport): string {
             name,
             String(split.dialogues),
             String(split.utterances),
-            String(split.longest),
+            `${split.shortest} / ${split.meanLength.toFixed(1)} / ${split.longest}`,
+            String(split.single),
             ...split.classCounts.map(String),
           ],
         ];
   });
-  const modalityRows = modalities.map(({ name, width, min, max, mean, constantColumns, missing }) => [
-    name,
-    String(width),
-    ...[min, max, mean].map((value) => value.toPrecision(4)),
-    String(constantColumns.length),
-    String(missing),
+  const modalityRows = modalities.map((each) => [
+    each.name,
+    String(each.width),
+    ...[each.min, each.max, each.mean].map((value) => value.toPrecision(4)),
+    String(each.constantColumns.length),
+    String(each.duplicateColumns.length),
+    `${(100 - (100 * (each.missing + each.zeroVectors)) / Math.max(1, each.utterances)).toFixed(1)} %`,
+    String(each.notANumber),
+    String(each.infinite),
   ]);
   const verdict = problems.length === 0 ? pc.green("can be trained on") : pc.red(`${problems.length} problems`);
   return [
     `${pc.bold(report.name)}  ${report.folder}  ${verdict}`,
     `described in ${report.describedIn}; ${report.numSpeakers} speakers`,
+    ...(report.provenance === undefined
+      ? []
+      : [
+          `imported from ${report.provenance.sources.map(({ file }) => file).join(", ")}, layout ${report.provenance.layout}`,
+        ]),
     ...(splitRows.length === 0
       ? []
-      : ["", columns([["split", "dialogues", "utterances", "longest", ...classes], ...splitRows])]),
+      : [
+          "",
+          columns([
+            ["split", "dialogues", "utterances", "shortest / mean / longest", "single", ...classes],
+            ...splitRows,
+          ]),
+        ]),
     ...(modalityRows.length === 0
       ? []
-      : ["", columns([["modality", "width", "min", "max", "mean", "constant", "missing"], ...modalityRows])]),
+      : [
+          "",
+          columns([
+            ["modality", "width", "min", "max", "mean", "constant", "duplicate", "coverage", "NaN", "infinite"],
+            ...modalityRows,
+          ]),
+        ]),
     ...(problems.length === 0
       ? []
-      : ["", ...problems.map(({ message, where }) => `${pc.red("error")} ${message}\n  at ${where}`)]),
+      : [
+          "",
+          ...problems.map(
+            ({ message, where, hint }) =>
+              `${pc.red("error")} ${message}\n  at ${where}${hint === undefined ? "" : `\n  ${pc.dim("→")} ${hint}`}`,
+          ),
+        ]),
     ...(warnings.length === 0 ? [] : ["", ...warnings.map((warning) => `${pc.yellow("warning")} ${warning}`)]),
   ].join("\n");
 }

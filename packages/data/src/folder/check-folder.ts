@@ -1,11 +1,23 @@
 // A report on a feature folder: sizes, class counts, ranges, and everything that is wrong or odd, as plain data.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { MerclabError, SPLITS, type Split } from "@merclab/core";
 import { readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
-import { numSpeakers } from "./description.ts";
+import { type FolderDescription, numSpeakers } from "./description.ts";
 import type { DialogueRows } from "./dialogues.ts";
-import type { Features } from "./features.ts";
+import { brokenMeldClips } from "./known-clips.ts";
+import {
+  columnOf,
+  fittedOnTest,
+  repeatedAcrossParts,
+  repeatedSentences,
+  type SharedSpeakers,
+  sharedSpeakers,
+} from "./leaks.ts";
 import { asDescribed, withValidation } from "./load-folder.ts";
+import { examineModality, type ModalityReport } from "./modality-report.ts";
+import { findFile } from "./paths.ts";
 import type { Problem } from "./problems.ts";
 import { classCounts } from "./validation.ts";
 import { absentClasses } from "./warnings.ts";
@@ -13,25 +25,14 @@ import { absentClasses } from "./warnings.ts";
 export interface SplitReport {
   readonly dialogues: number;
   readonly utterances: number;
-  /** Utterances of the longest dialogue. */
+  /** Utterances of the shortest and the longest dialogue, and on average. */
+  readonly shortest: number;
   readonly longest: number;
+  readonly meanLength: number;
+  /** Dialogues of one utterance: they have no context. */
+  readonly single: number;
   /** Utterances per class, in the order of `classes`. */
   readonly classCounts: readonly number[];
-}
-
-export interface ModalityReport {
-  readonly name: string;
-  readonly width: number;
-  /** Over all observed values, as stored. */
-  readonly min: number;
-  readonly max: number;
-  readonly mean: number;
-  /** Columns that hold one value only, by position. */
-  readonly constantColumns: readonly number[];
-  /** Rows of the features. */
-  readonly utterances: number;
-  /** Utterances without this modality. */
-  readonly missing: number;
 }
 
 export interface FolderReport {
@@ -43,6 +44,10 @@ export interface FolderReport {
   readonly numSpeakers: number;
   /** The validation part as a trial would get it. Absent when the tables are unusable. */
   readonly splits?: Readonly<Record<Split, SplitReport>>;
+  /** Of the evaluated parts; empty where speakers are roles or unknown. */
+  readonly sharedSpeakers: readonly SharedSpeakers[];
+  /** Where the folder was imported from. */
+  readonly provenance?: FolderDescription["provenance"];
   /** Usable modalities. */
   readonly modalities: readonly ModalityReport[];
   /** The folder cannot be loaded until these are gone. */
@@ -59,12 +64,20 @@ export interface FolderReport {
 export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<FolderReport> {
   const described = await describeFolder(folder, knownSet);
   const { description, describedIn } = described;
-  const corpus = await readCorpus(described, Object.keys(description.modalities));
-  const problems = [...corpus.problems];
+  const corpus = await readCorpus(described, Object.keys(description.modalities), true);
+  const problems = [...corpus.problems, ...(await checkSums(described))];
   const dialogues = corpus.dialogues && partsOf(described, corpus.dialogues, problems);
-  const modalities = corpus.features.map(reportModality);
+  const examined = corpus.features.map(examineModality);
+  for (const { close } of corpus.features) {
+    close();
+  }
+  const modalities = examined.map(({ report }) => report);
   const { classes } = description.labels;
   const splits = dialogues && reportSplits(dialogues, classes.length);
+  const tables = corpus.tables ?? [];
+  const sentences = description.columns.text === undefined ? undefined : columnOf(tables, description.columns.text);
+  const speakers = dialogues === undefined ? [] : sharedSpeakers(dialogues, description.speakers !== undefined);
+  const { provenance } = description;
   return {
     folder,
     describedIn,
@@ -72,10 +85,65 @@ export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<
     classes,
     numSpeakers: numSpeakers(description),
     ...(splits === undefined ? {} : { splits }),
+    sharedSpeakers: speakers,
+    ...(provenance === undefined ? {} : { provenance }),
     modalities,
+    warnings: [
+      ...(splits === undefined ? [] : splitWarnings(splits, classes)),
+      ...modalityWarnings(modalities),
+      ...(dialogues === undefined
+        ? []
+        : [
+            ...fittedOnTest(description, dialogues, tables, describedIn, problems),
+            ...repeatedAcrossParts(
+              dialogues,
+              examined.map(({ rowPrints }) => rowPrints),
+            ),
+            ...(sentences === undefined ? [] : repeatedSentences(dialogues, sentences)),
+            ...meldWarnings(description.name, dialogues),
+          ]),
+      ...speakers.flatMap(({ split, shared, speakers: all }) =>
+        shared === 0 ? [] : [`${shared} of ${all} speakers of ${split} speak in train, too`],
+      ),
+      ...tables.flatMap(({ table }) =>
+        table.encoding === "utf-8" ? [] : [`${table.file} is in Windows-1252, not UTF-8`],
+      ),
+      ...(description.labels.classes.length > 0 && modalities.length === 0 && problems.length === 0
+        ? ["no features yet: exp data text makes text features, exp data import --features adds files"]
+        : []),
+    ],
     problems,
-    warnings: [...(splits === undefined ? [] : splitWarnings(splits, classes)), ...modalityWarnings(modalities)],
   };
+}
+
+/** Files whose content is not that of the day they were written. */
+async function checkSums({ folder, description, describedIn }: DescribedFolder): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const [file, expected] of Object.entries(description.checksums ?? {})) {
+    const path = await findFile(folder, file);
+    if (typeof path !== "string") {
+      continue; // told already where it is needed
+    }
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk as Buffer);
+    }
+    if (hash.digest("hex") !== expected) {
+      problems.push({
+        message: `${file} is not the file that was written: its checksum differs`,
+        where: path,
+        hint: `If it was changed on purpose, remove its line under checksums in ${describedIn}.`,
+      });
+    }
+  }
+  return problems;
+}
+
+function meldWarnings(name: string, dialogues: readonly DialogueRows[]): string[] {
+  const clips = /^meld/i.test(name) ? brokenMeldClips(dialogues) : [];
+  return clips.length === 0
+    ? []
+    : [`clips of MELD that are known to be broken: ${clips.join(", ")}; some pipelines drop them`];
 }
 
 function partsOf(
@@ -106,41 +174,14 @@ function reportSplits(dialogues: readonly DialogueRows[], numClasses: number): R
     return {
       dialogues: part.length,
       utterances: lengths.reduce((sum, length) => sum + length, 0),
-      longest: Math.max(0, ...lengths),
+      shortest: lengths.reduce((least, length) => Math.min(least, length), lengths[0] ?? 0),
+      longest: lengths.reduce((most, length) => Math.max(most, length), 0),
+      meanLength: lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, lengths.length),
+      single: lengths.filter((length) => length === 1).length,
       classCounts: classCounts(labels, numClasses),
     };
   };
   return { train: report("train"), valid: report("valid"), test: report("test") };
-}
-
-function reportModality({ name, dim, data, present }: Features): ModalityReport {
-  const low = new Float64Array(dim).fill(Number.POSITIVE_INFINITY);
-  const high = new Float64Array(dim).fill(Number.NEGATIVE_INFINITY);
-  let sum = 0;
-  let observed = 0;
-  present.forEach((flag, row) => {
-    if (flag === 0) {
-      return;
-    }
-    observed++;
-    for (let column = 0; column < dim; column++) {
-      const value = data[row * dim + column] ?? 0;
-      low[column] = Math.min(low[column] ?? 0, value);
-      high[column] = Math.max(high[column] ?? 0, value);
-      sum += value;
-    }
-  });
-  const some = observed > 0;
-  return {
-    name,
-    width: dim,
-    min: some ? Math.min(...low) : 0,
-    max: some ? Math.max(...high) : 0,
-    mean: some ? sum / (observed * dim) : 0,
-    constantColumns: [...low.keys()].filter((column) => low[column] === high[column]),
-    utterances: present.length,
-    missing: present.length - observed,
-  };
 }
 
 function splitWarnings(splits: Readonly<Record<Split, SplitReport>>, classes: readonly string[]): string[] {
@@ -151,8 +192,15 @@ function splitWarnings(splits: Readonly<Record<Split, SplitReport>>, classes: re
 }
 
 function modalityWarnings(modalities: readonly ModalityReport[]): string[] {
-  return modalities.flatMap(({ name, width, constantColumns, utterances, missing }) => [
-    ...(constantColumns.length === 0 ? [] : [`${name}: ${constantColumns.length} of ${width} columns are constant`]),
-    ...(missing === 0 ? [] : [`${name}: ${missing} of ${utterances} utterances lack it`]),
-  ]);
+  return modalities.flatMap((each) => {
+    const { name, width, constantColumns, duplicateColumns, utterances, missing, zeroVectors } = each;
+    return [
+      ...(constantColumns.length === 0 ? [] : [`${name}: ${constantColumns.length} of ${width} columns are constant`]),
+      ...(duplicateColumns.length === 0
+        ? []
+        : [`${name}: ${duplicateColumns.length} of ${width} columns repeat another`]),
+      ...(missing === 0 ? [] : [`${name}: ${missing} of ${utterances} utterances lack it`]),
+      ...(zeroVectors === 0 ? [] : [`${name}: ${zeroVectors} vectors are all zeros: most likely it is missing there`]),
+    ];
+  });
 }

@@ -6,19 +6,28 @@ import { type Features, readFeatures } from "./features.ts";
 import { findFile } from "./paths.ts";
 import type { Problem } from "./problems.ts";
 import { type PartTable, readRows } from "./rows.ts";
-import { readTable } from "./table.ts";
+import { isTable, readTable } from "./table.ts";
 
 /** What could be read; parts may be missing where there are problems. */
 export interface Corpus {
   /** Before a validation part is drawn. Undefined when the tables are unusable. */
   readonly dialogues: readonly DialogueRows[] | undefined;
+  /** Undefined where one could not be read. */
+  readonly tables: readonly PartTable[] | undefined;
   /** In the order asked for, unusable ones left out. */
   readonly features: readonly Features[];
   readonly problems: readonly Problem[];
 }
 
-/** @param modalities names that the description has */
-export async function readCorpus(described: DescribedFolder, modalities: readonly string[]): Promise<Corpus> {
+/**
+ * @param modalities names that the description has
+ * @param streamed whether features stay in their files
+ */
+export async function readCorpus(
+  described: DescribedFolder,
+  modalities: readonly string[],
+  streamed: boolean,
+): Promise<Corpus> {
   const { folder, description, describedIn } = described;
   const problems: Problem[] = [];
   const tables = await readTables(described, problems);
@@ -30,12 +39,12 @@ export async function readCorpus(described: DescribedFolder, modalities: readonl
   const tableRows = tables?.map(({ table }) => table.rows.length);
   const features: Features[] = [];
   for (const name of modalities) {
-    const read = await readFeatures(folder, description, name, tableRows, rows?.present[name], problems);
+    const read = await readFeatures(folder, description, name, tableRows, rows?.present[name], problems, streamed);
     if (read !== undefined) {
       features.push(read);
     }
   }
-  return { dialogues, features, problems };
+  return { dialogues, tables, features, problems };
 }
 
 async function readTables(
@@ -58,10 +67,10 @@ async function readTables(
       continue;
     }
     const table = await readTable(path);
-    if (Array.isArray(table)) {
-      problems.push(...table);
+    if (isTable(table)) {
+      tables.push({ table, split });
     } else {
-      tables.push({ table: table as Exclude<typeof table, Problem[]>, split });
+      problems.push(...table);
     }
   }
   return tables.length === files.length ? tables : undefined;

@@ -71,11 +71,40 @@ const speakers = z
     'give either "values" (who speaks in the corpus) or "perDialogue" (at most how many in a dialogue)',
   );
 
+const sessions = z
+  .strictObject({
+    column: column.optional(),
+    /** Matched against dialogue ids; its first group is the session. */
+    pattern: z
+      .string()
+      .refine((text) => isPattern(text), "must be a regular expression with one group, such as ^Ses(..)")
+      .optional(),
+  })
+  .refine(
+    ({ column, pattern }) => (column === undefined) !== (pattern === undefined),
+    'give either "column" or "pattern"',
+  );
+
 const modality = z.strictObject({
   file: z.union([file, filePerSplit]),
   width: z.int().positive().optional(),
   /** Column that holds 1 where the modality was observed, 0 where not. */
   present: column.optional(),
+  /** Utterances whose labels the extractor was trained on: parts, or values of a column. */
+  fittedOn: z
+    .union([
+      z.strictObject({ parts: z.array(z.enum(["train", "valid", "test"])).min(1) }),
+      z.strictObject({ column, values: z.array(cell).min(1) }),
+    ])
+    .optional(),
+});
+
+/** Where an imported folder came from, as `exp data import` writes it. */
+const provenance = z.strictObject({
+  sources: z.array(z.strictObject({ file: z.string(), bytes: z.int().nonnegative(), sha256: z.string() })),
+  layout: z.string(),
+  options: z.record(z.string(), z.string()),
+  notes: z.array(z.string()),
 });
 
 const normalize = z.union([
@@ -89,14 +118,24 @@ export const folderSchema = z
     name: z.string().regex(/^[\w.-]+$/, "a name has letters, digits, dots, dashes and underscores only"),
     /** One table, or one per part. */
     utterances: z.union([file, filePerSplit]),
-    columns: z.strictObject({ dialogue: column, order: column.optional(), utterance: column.optional() }),
+    columns: z.strictObject({
+      dialogue: column,
+      order: column.optional(),
+      utterance: column.optional(),
+      text: column.optional(),
+    }),
     labels,
     splits: splits.optional(),
     validation: validation.optional(),
     speakers: speakers.optional(),
+    /** Recordings with speakers of their own, for leave-one-session-out. */
+    sessions: sessions.optional(),
     modalities: z
       .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
-      .refine((modalities) => Object.keys(modalities).length > 0, "name at least one"),
+      .default({}),
+    provenance: provenance.optional(),
+    /** SHA-256 of the folder's files; compared by `exp data check`. */
+    checksums: z.record(file, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 has 64 hex digits")).optional(),
     normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
   })
   .superRefine((description, context) => {
@@ -128,6 +167,14 @@ export const DEFAULT_VALIDATION = { fraction: 0.1, seed: 0 } as const;
 /** Width of the speaker numbering: the corpus' speakers, the most in a dialogue, or one. */
 export function numSpeakers({ speakers }: FolderDescription): number {
   return speakers?.values?.length ?? speakers?.perDialogue ?? 1;
+}
+
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(`${text}|`).exec("")?.length === 2;
+  } catch {
+    return false;
+  }
 }
 
 function partNames(files: FolderDescription["utterances"]): string {

@@ -7,6 +7,8 @@ import type { Utterance } from "./rows.ts";
 export interface DialogueRows {
   readonly id: string;
   readonly split: Split;
+  /** The part that the folder tells, where another one was drawn. */
+  readonly official?: Split;
   /** In speaking order. */
   readonly utterances: readonly Utterance[];
   /** `[utterances]` */

@@ -1,12 +1,17 @@
 // A feature folder as a dataset: read, checked, validation part drawn, normalised, test labels sealed.
+import { statSync } from "node:fs";
+import { totalmem } from "node:os";
 import { type LoadedDataset, MerclabError, type Split, suggestName } from "@merclab/core";
 import { type LabelledDialogue, sealDataset } from "../seal.ts";
 import { type Corpus, readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
 import { DEFAULT_CLIP, DEFAULT_VALIDATION, type FolderDescription, numSpeakers } from "./description.ts";
 import type { DialogueRows } from "./dialogues.ts";
-import { normalizeFeatures } from "./normalize.ts";
-import { throwProblems } from "./problems.ts";
+import { foldsOf, type SplitRule, withFold } from "./folds.ts";
+import { fittedOnTest } from "./leaks.ts";
+import { fitScale, normalizedRows } from "./normalize.ts";
+import { findFile } from "./paths.ts";
+import { type Problem, throwProblems } from "./problems.ts";
 import { drawValidation } from "./validation.ts";
 import { absentClasses } from "./warnings.ts";
 
@@ -16,6 +21,10 @@ export interface FolderOptions {
   readonly validFraction: number | null;
   readonly validSeed: number | null;
   readonly normalize: "standardize" | "none" | null;
+  /** Parts of one's own; null = the official ones. */
+  readonly split?: SplitRule | null;
+  /** Whether features stay in their files and are read with each batch; null = where they would fill the memory. */
+  readonly stream?: boolean | null;
 }
 
 export interface LoadedFolder extends LoadedDataset {
@@ -33,14 +42,19 @@ export async function loadFolder(
 ): Promise<LoadedFolder> {
   const described = await describeFolder(folder, knownSet);
   const modalities = chooseModalities(described, options.modalities);
-  const corpus = await readCorpus(described, modalities);
+  const streamed = options.stream ?? (await fillsMemory(described, modalities));
+  const corpus = await readCorpus(described, modalities, streamed);
   throwProblems(folder, corpus.problems);
-  const loaded = sealDataset(assemble(described, corpus, options));
+  const warnings: string[] = [];
+  const loaded = sealDataset(assemble(described, corpus, options, streamed, warnings));
   const { trainClassCounts, task } = loaded.dataset;
-  return { ...loaded, warnings: absentClasses("train", trainClassCounts, task.classes) };
+  return { ...loaded, warnings: [...warnings, ...absentClasses("train", trainClassCounts, task.classes)] };
 }
 
-function chooseModalities({ description }: DescribedFolder, wanted: readonly string[] | null): readonly string[] {
+function chooseModalities(
+  { description, describedIn }: DescribedFolder,
+  wanted: readonly string[] | null,
+): readonly string[] {
   const known = Object.keys(description.modalities);
   for (const [at, name] of (wanted ?? []).entries()) {
     if (!known.includes(name)) {
@@ -53,6 +67,12 @@ function chooseModalities({ description }: DescribedFolder, wanted: readonly str
       throw new MerclabError("config", `modality "${name}" is listed twice`, { where: "option modalities" });
     }
   }
+  if (known.length === 0) {
+    throw new MerclabError("data", "the folder has no features to train on", {
+      where: describedIn,
+      hint: 'Name files under "modalities" in dataset.yaml, or make text features with exp data text.',
+    });
+  }
   return wanted ?? known;
 }
 
@@ -60,17 +80,20 @@ function assemble(
   described: DescribedFolder,
   corpus: Corpus,
   options: FolderOptions,
+  streamed: boolean,
+  warnings: string[],
 ): Parameters<typeof sealDataset>[0] {
   const { description } = described;
-  const dialogues = withValidation(described, corpus.dialogues ?? [], options);
+  const { tables = [] } = corpus;
+  const dialogues = withValidation(described, withSplit(described, corpus, options.split ?? null), options);
+  const seen: Problem[] = [];
+  warnings.push(...fittedOnTest(description, dialogues, tables, described.describedIn, seen));
+  warnings.push(...seen.map(({ message }) => message));
   const fitRows = dialogues
     .filter(({ split }) => split === "train")
     .flatMap(({ utterances }) => utterances.map(({ row }) => row));
   const rule = normalizeRule(description, options);
-  const features = corpus.features.map((modality) => ({
-    ...modality,
-    data: normalizeFeatures(modality, fitRows, rule),
-  }));
+  const features = corpus.features.map((modality) => ({ modality, scale: fitScale(modality, fitRows, rule) }));
   const part = (split: Split): LabelledDialogue[] =>
     dialogues
       .filter((dialogue) => dialogue.split === split)
@@ -79,9 +102,12 @@ function assemble(
         return {
           id,
           utteranceIds: utterances.map((utterance) => utterance.id),
-          features: Object.fromEntries(features.map(({ name, data, dim }) => [name, takeRows(data, dim, rows)])),
+          features: dialogueFeatures(
+            features.map(({ modality, scale }) => [modality.name, () => normalizedRows(modality, rows, scale)]),
+            streamed,
+          ),
           present: Object.fromEntries(
-            features.map(({ name, present }) => [name, Uint8Array.from(rows, (row) => present[row] ?? 0)]),
+            features.map(({ modality }) => [modality.name, Uint8Array.from(rows, (row) => modality.present[row] ?? 0)]),
           ),
           speakers,
           labels: Int32Array.from(utterances, ({ label }) => label),
@@ -91,10 +117,21 @@ function assemble(
     name: description.name,
     source: "real",
     task: { type: "single-label", classes: description.labels.classes },
-    modalities: features.map(({ name, dim }) => ({ name, dim })),
+    modalities: corpus.features.map(({ name, dim }) => ({ name, dim })),
     numSpeakers: numSpeakers(description),
     splits: { train: part("train"), valid: part("valid"), test: part("test") },
   };
+}
+
+function withSplit(
+  { description, describedIn }: DescribedFolder,
+  { dialogues = [], tables = [] }: Corpus,
+  split: SplitRule | null,
+): readonly DialogueRows[] {
+  if (split === null) {
+    return dialogues;
+  }
+  return withFold(dialogues, foldsOf(description, describedIn, dialogues, tables, split), split.fold);
 }
 
 /** The dialogues with a validation part: the official one, or one drawn from train. */
@@ -122,7 +159,11 @@ export function withValidation(
     .map(({ id, utterances }) => ({ id, labels: Int32Array.from(utterances, ({ label }) => label) }));
   try {
     const drawn = drawValidation(train, description.labels.classes.length, rule);
-    return dialogues.map((dialogue) => (drawn.has(dialogue.id) ? { ...dialogue, split: "valid" } : dialogue));
+    return dialogues.map((dialogue) =>
+      drawn.has(dialogue.id)
+        ? { ...dialogue, split: "valid", official: dialogue.official ?? dialogue.split }
+        : dialogue,
+    );
   } catch (cause) {
     throw new MerclabError("data", (cause as Error).message, { where: describedIn, cause });
   }
@@ -135,10 +176,33 @@ function normalizeRule(description: FolderDescription, { normalize }: FolderOpti
   return normalize === "none" ? "none" : { method: "standardize", clip: DEFAULT_CLIP };
 }
 
-function takeRows(data: Float32Array, dim: number, rows: readonly number[]): Float32Array {
-  const out = new Float32Array(rows.length * dim);
-  rows.forEach((row, at) => {
-    out.set(data.subarray(row * dim, (row + 1) * dim), at * dim);
-  });
-  return out;
+/** Arrays by modality; where they are streamed, read each time they are asked for. */
+function dialogueFeatures(
+  entries: readonly (readonly [name: string, read: () => Float32Array])[],
+  streamed: boolean,
+): Record<string, Float32Array> {
+  if (!streamed) {
+    return Object.fromEntries(entries.map(([name, read]) => [name, read()]));
+  }
+  const features: Record<string, Float32Array> = {};
+  for (const [name, read] of entries) {
+    Object.defineProperty(features, name, { get: read, enumerable: true });
+  }
+  return features;
+}
+
+/** Share of the machine's memory that features may take. */
+const MEMORY_SHARE = 0.25;
+
+async function fillsMemory({ folder, description }: DescribedFolder, modalities: readonly string[]): Promise<boolean> {
+  let bytes = 0;
+  for (const name of modalities) {
+    const files = description.modalities[name]?.file ?? [];
+    for (const file of typeof files === "string" ? [files] : Object.values(files)) {
+      const path = file === undefined ? {} : await findFile(folder, file);
+      bytes += typeof path === "string" ? statSync(path).size : 0;
+    }
+  }
+  // As stored, and normalised.
+  return 2 * bytes > MEMORY_SHARE * totalmem();
 }

@@ -1,76 +1,103 @@
 // Features on one scale, fitted on the training part only: what validation and test look like never enters.
 import type { NormalizeRule } from "./description.ts";
+import { blocks, type Features } from "./features.ts";
 
 /** Deviations below this share of a column's largest value are rounding: the column is constant. */
 const CONSTANT = 1e-7;
 
 /** One modality's rows. */
-export interface FeatureRows {
-  readonly dim: number;
-  /** Row-major `[rows, dim]`. */
-  readonly data: Float32Array;
-  /** `[rows]`: 1 = observed. */
-  readonly present: Uint8Array;
+export type FeatureRows = Pick<Features, "dim" | "rows" | "read" | "present">;
+
+/** What a column is shifted and divided by. */
+export interface Scale {
+  /** `[dim]` */
+  readonly mean: Float64Array;
+  /** `[dim]` 1 / deviation; 0 for constant columns. */
+  readonly inverse: Float64Array;
+  readonly clip: number;
 }
 
 /**
- * (x − mean) / deviation per column, cut off at ±clip; constant columns and rows of a missing modality become 0.
- * With the rule `none` only missing rows change.
- *
- * @param fitRows training rows; those without the modality are left out of mean and deviation
- * @returns `[rows, dim]`, new
+ * @param fitRows training rows; those without the modality are left out
+ * @returns undefined with the rule `none`
  */
-export function normalizeFeatures(
-  features: FeatureRows,
-  fitRows: readonly number[],
-  rule: NormalizeRule,
-): Float32Array {
-  const { dim, data, present } = features;
-  const rows = data.length / dim;
-  const scale = rule === "none" ? undefined : fitScale(features, fitRows);
-  const clip = rule === "none" ? 0 : rule.clip;
-  const out = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++) {
-    if (present[row] === 0) {
-      continue;
-    }
-    for (let column = 0; column < dim; column++) {
-      const value = data[row * dim + column] ?? 0;
-      if (scale === undefined) {
-        out[row * dim + column] = value;
-      } else {
-        const standard = (value - (scale.mean[column] ?? 0)) * (scale.inverse[column] ?? 0);
-        out[row * dim + column] = Math.min(Math.max(standard, -clip), clip);
-      }
+export function fitScale(features: FeatureRows, fitRows: readonly number[], rule: NormalizeRule): Scale | undefined {
+  if (rule === "none") {
+    return undefined;
+  }
+  const { dim, rows, present } = features;
+  const used = new Uint8Array(rows);
+  let count = 0;
+  for (const row of fitRows) {
+    if (present[row] !== 0) {
+      used[row] = 1;
+      count++;
     }
   }
+  const mean = new Float64Array(dim);
+  const largest = new Float64Array(dim);
+  eachUsed(features, used, (value, column) => {
+    mean[column] = (mean[column] as number) + value;
+    largest[column] = Math.max(largest[column] as number, Math.abs(value));
+  });
+  mean.forEach((sum, column) => {
+    mean[column] = count === 0 ? 0 : sum / count;
+  });
+  const squares = new Float64Array(dim);
+  eachUsed(features, used, (value, column) => {
+    squares[column] = (squares[column] as number) + (value - (mean[column] as number)) ** 2;
+  });
+  const inverse = squares.map((sum, column) => {
+    const deviation = count === 0 ? 0 : Math.sqrt(sum / count);
+    return deviation <= CONSTANT * (largest[column] as number) ? 0 : 1 / deviation;
+  });
+  return { mean, inverse, clip: rule.clip };
+}
+
+/**
+ * Rows of one dialogue: (x − mean) / deviation per column, cut off at ±clip; constant columns and rows of a missing
+ * modality become 0. Without a scale only missing rows change.
+ *
+ * @returns `[rows, dim]`, new
+ */
+export function normalizedRows(
+  { dim, read, present }: FeatureRows,
+  rows: readonly number[],
+  scale: Scale | undefined,
+): Float32Array {
+  const out = new Float32Array(rows.length * dim);
+  const [first = 0] = rows;
+  const consecutive = rows.every((row, at) => row === first + at);
+  const whole = consecutive ? read(first, rows.length) : undefined;
+  rows.forEach((row, at) => {
+    if (present[row] === 0) {
+      return;
+    }
+    const start = at * dim;
+    const values = whole?.subarray(start, start + dim) ?? read(row, 1);
+    if (scale === undefined) {
+      out.set(values, start);
+      return;
+    }
+    const { mean, inverse, clip } = scale;
+    for (let column = 0; column < dim; column++) {
+      const standard = ((values[column] as number) - (mean[column] as number)) * (inverse[column] as number);
+      out[start + column] = Math.min(Math.max(standard, -clip), clip);
+    }
+  });
   return out;
 }
 
-/** Mean and 1 / deviation per column `[dim]`; 0 for constant columns. */
-function fitScale(
-  { dim, data, present }: FeatureRows,
-  fitRows: readonly number[],
-): { mean: Float64Array; inverse: Float64Array } {
-  const used = fitRows.filter((row) => present[row] !== 0);
-  const mean = new Float64Array(dim);
-  const inverse = new Float64Array(dim);
-  for (let column = 0; column < dim; column++) {
-    let sum = 0;
-    let largest = 0;
-    for (const row of used) {
-      const value = data[row * dim + column] ?? 0;
-      sum += value;
-      largest = Math.max(largest, Math.abs(value));
+/** Row by row, in order: sums come out the same however the rows are read. */
+function eachUsed(features: FeatureRows, used: Uint8Array, visit: (value: number, column: number) => void): void {
+  const { dim } = features;
+  for (const { first, values } of blocks(features)) {
+    for (let at = 0; at * dim < values.length; at++) {
+      if (used[first + at] === 1) {
+        for (let column = 0; column < dim; column++) {
+          visit(values[at * dim + column] as number, column);
+        }
+      }
     }
-    const average = used.length === 0 ? 0 : sum / used.length;
-    let squares = 0;
-    for (const row of used) {
-      squares += ((data[row * dim + column] ?? 0) - average) ** 2;
-    }
-    const deviation = used.length === 0 ? 0 : Math.sqrt(squares / used.length);
-    mean[column] = average;
-    inverse[column] = deviation <= CONSTANT * largest ? 0 : 1 / deviation;
   }
-  return { mean, inverse };
 }

@@ -1,7 +1,9 @@
 // Utterance tables: RFC 4180 csv in UTF-8, with or without BOM. Rows end at CR and LF only: U+0085 and U+2028 are
-// text (old copies of MELD hold U+0085 for an ellipsis).
+// text. Copies of MELD from before 2020 hold Windows-1252 punctuation as control characters, or are Windows-1252
+// altogether: both are recognised; an import puts both right.
 import { readFile } from "node:fs/promises";
 import { type CsvError, parse } from "csv-parse/sync";
+import { decodeWindows1252, repairText } from "../text/repair-text.ts";
 import type { Problem } from "./problems.ts";
 
 export interface Table {
@@ -9,6 +11,10 @@ export interface Table {
   readonly file: string;
   readonly header: readonly string[];
   readonly rows: readonly TableRow[];
+  /** Cells whose characters were not what they were meant to be, and were put right. */
+  readonly repairedCells: number;
+  /** Not undefined when the file is no UTF-8. */
+  readonly encoding: "utf-8" | "windows-1252";
 }
 
 export interface TableRow {
@@ -17,19 +23,33 @@ export interface TableRow {
   readonly line: number;
 }
 
-/** @returns the table, or the problems that kept it from being read */
-export async function readTable(path: string): Promise<Table | Problem[]> {
+export function isTable(read: Table | Problem[]): read is Table {
+  return !Array.isArray(read);
+}
+
+/**
+ * @param repair whether control characters that were Windows-1252 punctuation become what was meant
+ * @returns the table, or the problems that kept it from being read
+ */
+export async function readTable(path: string, { repair = false } = {}): Promise<Table | Problem[]> {
+  const bytes = await readFile(path);
   let text: string;
+  let encoding: Table["encoding"] = "utf-8";
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return [{ message: "the table is not UTF-8 text", where: path, hint: "Save it as UTF-8." }];
+    if (bytes.includes(0)) {
+      return [{ message: "the table is no text", where: path, hint: "Save it as csv in UTF-8." }];
+    }
+    encoding = "windows-1252";
+    text = decodeWindows1252(bytes);
   }
   let records: { record: string[]; info: { lines: number } }[];
   try {
     records = parse(text, {
       info: true,
       record_delimiter: ["\r\n", "\n", "\r"],
+      delimiter: path.toLowerCase().endsWith(".tsv") ? "\t" : ",",
       relax_column_count: true,
       skip_empty_lines: true,
     }) as unknown as typeof records;
@@ -56,5 +76,14 @@ export async function readTable(path: string): Promise<Table | Problem[]> {
       },
     ];
   }
-  return { file: path, header, rows: body.map(({ record, info }) => ({ cells: record, line: info.lines })) };
+  let repairedCells = 0;
+  const rows = body.map(({ record, info }) => ({
+    cells: record.map((cell) => {
+      const repaired = repair ? repairText(cell) : cell;
+      repairedCells += repaired === cell ? 0 : 1;
+      return repaired;
+    }),
+    line: info.lines,
+  }));
+  return { file: path, header, rows, repairedCells, encoding };
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type DatasetSource, definePlugin, MerclabError } from "@merclab/core";
 import { z } from "zod";
 import { isFolder, type KnownSet } from "../folder/described-folder.ts";
+import { SPLIT_KINDS } from "../folder/folds.ts";
 import { type FolderOptions, loadFolder } from "../folder/load-folder.ts";
 
 /** null = as the folder's description says. */
@@ -11,6 +12,15 @@ const shared = {
   validFraction: z.number().gt(0).lt(1).nullable().default(null),
   validSeed: z.int().nonnegative().nullable().default(null),
   normalize: z.enum(["standardize", "none"]).nullable().default(null),
+  split: z
+    .strictObject({
+      by: z.enum(SPLIT_KINDS),
+      folds: z.int().min(2).nullable().default(null),
+      fold: z.int().nonnegative().default(0),
+      seed: z.int().nonnegative().default(0),
+    })
+    .nullable()
+    .default(null),
 };
 
 export const iemocapPlugin = knownSetPlugin("iemocap", "IEMOCAP: two speakers, six emotions, text and audio");

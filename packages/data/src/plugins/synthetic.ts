@@ -1,7 +1,7 @@
 // Dataset `synthetic`: made up, seeded, in the shape of IEMOCAP; for demonstrations and tests without real data.
 import { definePlugin, type LoadedDataset, SPLITS } from "@merclab/core";
 import { z } from "zod";
-import { normalizeFeatures } from "../folder/normalize.ts";
+import { fitScale, normalizedRows } from "../folder/normalize.ts";
 import { sealDataset } from "../seal.ts";
 import { CLASSES, generateSynthetic, MOODS, type SyntheticDialogue } from "../synthetic/generate.ts";
 
@@ -59,7 +59,10 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
     modalities.map(({ name, dim }) => {
       const data = Float32Array.from(dialogues.flatMap(({ features }) => [...features[name]]));
       const present = new Uint8Array(total).fill(1);
-      return [name, normalizeFeatures({ dim, data, present }, fitRows, { method: "standardize", clip: 10 })];
+      const read = (first: number, count: number) => data.subarray(first * dim, (first + count) * dim);
+      const features = { dim, rows: total, read, present };
+      const scale = fitScale(features, fitRows, { method: "standardize", clip: 10 });
+      return [name, normalizedRows(features, [...trainRows.keys()], scale)];
     }),
   );
   let start = 0;
