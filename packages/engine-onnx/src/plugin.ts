@@ -1,4 +1,4 @@
-// The engine by name, with its options.
+// The engines by name, with their options.
 import { definePlugin } from "@merclab/core";
 import { z } from "zod";
 import { createOnnxEngine } from "./engine.ts";
@@ -14,4 +14,12 @@ export const onnxPlugin = definePlugin({
   summary: "whole steps compiled, run by ONNX Runtime on the CPU",
   options: onnxEngineOptions,
   create: createOnnxEngine,
+});
+
+export const onnxWebgpuPlugin = definePlugin({
+  kind: "engine",
+  name: "onnx-webgpu",
+  summary: "whole steps compiled, run by ONNX Runtime on any GPU with Vulkan, Metal or Direct3D 12",
+  options: onnxEngineOptions,
+  create: (options) => createOnnxEngine({ ...options, device: "webgpu" }),
 });
