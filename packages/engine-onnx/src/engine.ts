@@ -1,5 +1,6 @@
-// The engine `onnx`: a function is traced once per set of shapes and run by ONNX Runtime on the CPU. Tensors live on
-// jit's host backend; what is computed outside compiled functions runs there with tfjs's cpu kernels.
+// The engines `onnx` and `onnx-webgpu`: a function is traced once per set of shapes and run by ONNX Runtime, on the CPU
+// or on a GPU through WebGPU. Tensors live on jit's host backend; what is computed outside compiled functions runs there
+// with tfjs's cpu kernels.
 import {
   type CompileOptions,
   type Engine,
@@ -8,18 +9,22 @@ import {
   type Key,
   MerclabError,
 } from "@merclab/core";
-import { enableProdMode, setBackend } from "@tensorflow/tfjs-core";
+import { add, enableProdMode, scalar, setBackend, type Tensor } from "@tensorflow/tfjs-core";
 import type * as Jit from "tfjs-jit";
 import { createTracedSource } from "./random.ts";
 
 /** Compiled graphs that stay for the next trial of a process: about as many as a data set has shapes. */
 const KEPT_GRAPHS = 12;
 
-export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
+/** The name that the engine of a device has on the command line. */
+export const ENGINE_NAMES = { cpu: "onnx", webgpu: "onnx-webgpu" } as const satisfies Record<Jit.Device, string>;
+
+export function createOnnxEngine({ threads, cacheFolder }: EngineSite, device: Jit.Device = "cpu"): Engine {
+  const name = ENGINE_NAMES[device];
   let jit: typeof Jit | undefined;
   const compiled: { dispose(): Promise<void> }[] = [];
   return {
-    name: "onnx",
+    name,
     compilesShapes: true,
     async start() {
       enableProdMode();
@@ -28,8 +33,14 @@ export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
         jit = await import("tfjs-jit");
         jit.hostBackend();
         await setBackend(jit.HOST_BACKEND);
+        if (device !== "cpu") {
+          await runOnce(jit, device);
+        }
       } catch (cause) {
-        throw new MerclabError("engine", `engine onnx did not start: ${String(cause)}`, {
+        if (jit !== undefined && cause instanceof jit.JitError && cause.code === "device") {
+          throw noAdapter(name, cause);
+        }
+        throw new MerclabError("engine", `engine ${name} did not start: ${String(cause)}`, {
           hint: 'Use --engine wasm, or run "exp doctor" to see which engines work here.',
           cause,
         });
@@ -37,7 +48,7 @@ export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
     },
     compile: <A extends readonly unknown[], R>(fn: (...args: A) => R, { donate = [] }: CompileOptions = {}) => {
       if (jit === undefined) {
-        throw new MerclabError("engine", "engine onnx: compile was called before start");
+        throw new MerclabError("engine", `engine ${name}: compile was called before start`);
       }
       const loaded = jit;
       const { HostValue, hostValue } = loaded;
@@ -48,7 +59,9 @@ export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
           ) as unknown as A),
         );
       const cache = cacheFolder === undefined ? {} : { cacheFolder };
-      const jitted = loaded.jit(traced, { donate, threads, keepIdle: KEPT_GRAPHS, ...cache });
+      // A process that ends with something alive on a GPU aborts, so nothing is kept there.
+      const keepIdle = device === "cpu" ? KEPT_GRAPHS : 0;
+      const jitted = loaded.jit(traced, { donate, device, threads, keepIdle, ...cache });
       compiled.push(jitted);
       const call = (...args: A) => jitted(...args.map((arg) => (isKeyedSource(arg) ? hostValue(arg.key) : arg)));
       return Object.assign(call, { explain: jitted.explain });
@@ -57,4 +70,30 @@ export function createOnnxEngine({ threads, cacheFolder }: EngineSite): Engine {
       await Promise.all(compiled.splice(0).map((each) => each.dispose()));
     },
   };
+}
+
+/** A run of one sum, since a device shows only in use whether it is there. */
+async function runOnce(jit: typeof Jit, device: Jit.Device): Promise<void> {
+  const double = jit.jit((x: Tensor) => add(x, x), { device });
+  const x = scalar(1);
+  try {
+    const result = await double(x);
+    const [value] = result.dataSync();
+    result.dispose();
+    if (value !== 2) {
+      throw new Error(`${device} says that 1 + 1 = ${value}`);
+    }
+  } finally {
+    x.dispose();
+    await double.dispose();
+  }
+}
+
+function noAdapter(name: string, cause: unknown): MerclabError {
+  return new MerclabError("engine", `engine ${name}: no GPU adapter was found`, {
+    hint:
+      "On Linux it takes the Vulkan loader (package libvulkan1) and the GPU maker's Vulkan driver (mesa-vulkan-drivers " +
+      "for AMD and Intel, the NVIDIA driver for NVIDIA); macOS and Windows bring what it takes. Or use --engine onnx.",
+    cause,
+  });
 }

@@ -1,6 +1,6 @@
 import type { Plugin } from "@merclab/core";
-import { onnxPlugin } from "./plugin.ts";
+import { onnxPlugin, onnxWebgpuPlugin } from "./plugin.ts";
 
 export { createOnnxEngine } from "./engine.ts";
 
-export const plugins: readonly Plugin[] = [onnxPlugin];
+export const plugins: readonly Plugin[] = [onnxPlugin, onnxWebgpuPlugin];

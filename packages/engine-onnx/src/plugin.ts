@@ -1,5 +1,5 @@
-// The engine by name, and whether it works here.
-import { definePlugin, type EngineProbe } from "@merclab/core";
+// The engines by name, and whether they work here.
+import { definePlugin, type EngineProbe, MerclabError } from "@merclab/core";
 import { z } from "zod";
 import { createOnnxEngine } from "./engine.ts";
 
@@ -15,6 +15,38 @@ export const onnxPlugin = definePlugin({
   probe: probeOnnx,
   create: (_options, site) => createOnnxEngine(site),
 });
+
+export const onnxWebgpuPlugin = definePlugin({
+  kind: "engine",
+  name: "onnx-webgpu",
+  summary: "whole steps compiled, run by ONNX Runtime on any GPU with Vulkan, Metal or Direct3D 12",
+  // Last: weights travel to the device and back in every step, so `auto` never takes it; it is there to be asked for.
+  rank: 95,
+  threads: "one",
+  memory: { baseBytes: 1.6e9, bytesPerParameter: 17 },
+  options: z.strictObject({}),
+  probe: probeWebgpu,
+  create: (_options, site) => createOnnxEngine(site, "webgpu"),
+});
+
+/** Starts the engine, which computes one sum, and lets go of it. */
+async function probeWebgpu(): Promise<EngineProbe> {
+  const library = await probeOnnx();
+  if (library.state !== "works") {
+    return library;
+  }
+  const engine = createOnnxEngine({ threads: 1 }, "webgpu");
+  try {
+    await engine.start();
+    return { ...library, found: `${library.found}, a GPU adapter of WebGPU` };
+  } catch (error) {
+    const hint = error instanceof MerclabError ? error.hint : undefined;
+    const state = firstLine(error).includes("no GPU adapter") ? "absent" : "broken";
+    return { state, found: firstLine(error), versions: {}, ...(hint === undefined ? {} : { hint }) };
+  } finally {
+    await engine.dispose();
+  }
+}
 
 /** Loads ONNX Runtime's library and asks what it was built with; no session is made. */
 async function probeOnnx(): Promise<EngineProbe> {

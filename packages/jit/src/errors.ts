@@ -6,6 +6,7 @@ export type JitErrorCode =
   | "argument" // an argument or result is no tree of tensors, or of a dtype that cannot be passed
   | "capture" // the function closes over something that may change
   | "nested" // a trace within a trace
+  | "device" // there is no such device on this machine
   | "compile" // ONNX Runtime refused the graph
   | "run" // ONNX Runtime failed while running it
   | "disposed"; // used after dispose()

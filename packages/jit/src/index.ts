@@ -5,5 +5,6 @@ export { fromHost, type HostDtype, type HostElements, HostValue, hostValue } fro
 export { type JitOptions, type Jitted, jit } from "./jit.ts";
 export { RULES } from "./rules/index.ts";
 export { HOST_BACKEND, hostBackend } from "./session/host-backend.ts";
+export type { Profile } from "./session/profile.ts";
 export type { ProgramReport } from "./session/report.ts";
-export { releaseIdleSessions } from "./session/sessions.ts";
+export { type Device, releaseIdleSessions } from "./session/sessions.ts";

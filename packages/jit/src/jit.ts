@@ -6,7 +6,7 @@ import type { HostBackend } from "./session/host-backend.ts";
 import { hostBackend } from "./session/host-backend.ts";
 import { Program } from "./session/program.ts";
 import { type CompileReport, type ProgramReport, reportOf } from "./session/report.ts";
-import { type SessionOptions, sessionFor } from "./session/sessions.ts";
+import { type Device, type SessionOptions, sessionFor } from "./session/sessions.ts";
 import { describeTensor } from "./trace/describe.ts";
 import { type Traced, traceFunction } from "./trace/trace-function.ts";
 import { type FlatTree, flattenTree, treeKey } from "./tree.ts";
@@ -16,9 +16,11 @@ export interface JitOptions {
   readonly donate?: readonly number[];
   /** Threads of one operation; ONNX Runtime's choice (one per core) when absent. */
   readonly threads?: number;
+  /** What runs the graph, "cpu" when absent. Arguments and results are arrays of the host either way. */
+  readonly device?: Device;
   /** ONNX Runtime's own optimiser. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
-  /** Folder in which optimised graphs are kept for later processes; any number of them may share it. */
+  /** Folder in which optimised graphs are kept for later processes; any number of them may share it. Of "cpu" only. */
   readonly cacheFolder?: string;
   /**
    * Compiled graphs that stay in the process for later functions that are traced to the same ones, when nobody uses
@@ -27,6 +29,8 @@ export interface JitOptions {
   readonly keepIdle?: number;
   /** Graphs kept at a time, one per set of shapes; the one that was not used for longest goes first. */
   readonly maxGraphs?: number;
+  /** Profile the first run of every graph, for `placement` and `slowestOps` in `explain()`. */
+  readonly profile?: boolean;
 }
 
 export interface Jitted<A extends readonly unknown[], R> {
@@ -50,9 +54,18 @@ let alive = 0;
  */
 export function jit<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
-  { donate = [], threads, optimization = "all", maxGraphs = 32, cacheFolder, keepIdle = 0 }: JitOptions = {},
+  {
+    donate = [],
+    device = "cpu",
+    threads,
+    optimization = "all",
+    maxGraphs = 32,
+    cacheFolder,
+    keepIdle = 0,
+    profile = false,
+  }: JitOptions = {},
 ): Jitted<A, R> {
-  checkOptions({ donate, maxGraphs, ...(threads === undefined ? {} : { threads }) });
+  checkOptions({ donate, device, maxGraphs, ...(threads === undefined ? {} : { threads }) });
   const host = hostBackend();
   const kept = new Map<string, Entry>();
   const closing = new Set<Promise<void>>();
@@ -77,8 +90,8 @@ export function jit<A extends readonly unknown[], R>(
     const started = performance.now();
     const traced = traceFunction(fn as (...args: never[]) => unknown, flat);
     const signature = flat.tensors.map(describeTensor).join(" ");
-    const about = { signature, traceMs: performance.now() - started };
-    const options = { threads, optimization, cacheFolder, keepIdle };
+    const about = { device, signature, traceMs: performance.now() - started };
+    const options = { device, threads, optimization, cacheFolder, keepIdle, profile };
     const entry: Entry = { compiled: compile(traced, host, options, about), runs: new Set() };
     kept.set(key, entry);
     entry.compiled.catch(() => kept.delete(key)); // the caller gets the error from its own run
@@ -148,16 +161,16 @@ async function compile(
   traced: Traced,
   host: HostBackend,
   options: SessionOptions,
-  about: Pick<CompileReport, "signature" | "traceMs">,
+  about: Pick<CompileReport, "device" | "signature" | "traceMs">,
 ): Promise<Compiled> {
   if (traced.graph.outputs.length === 0) {
     const report = { ...about, compileMs: 0, compiledBy: "nothing" as const };
     return { program: new Program(traced, undefined, host), report, release: async () => {} };
   }
   const started = performance.now();
-  const { session, compiledBy, release } = await sessionFor(traced.graph, options);
+  const { session, compiledBy, endProfile, release } = await sessionFor(traced.graph, options);
   const report = { ...about, compileMs: performance.now() - started, compiledBy };
-  return { program: new Program(traced, session, host), report, release };
+  return { program: new Program(traced, session, host, endProfile), report, release };
 }
 
 async function close({ compiled, runs }: Entry): Promise<void> {
@@ -181,7 +194,10 @@ function disposeDonated(donated: ReadonlySet<Tensor>, result: unknown): void {
   }
 }
 
-function checkOptions({ donate, threads, maxGraphs }: JitOptions): void {
+function checkOptions({ donate, device, threads, maxGraphs }: JitOptions): void {
+  if (device !== "cpu" && device !== "webgpu") {
+    throw new RangeError(`jit: expected the device cpu or webgpu, got ${device}`);
+  }
   if (donate?.some((at) => !Number.isInteger(at) || at < 0) === true) {
     throw new RangeError(`jit: donate takes places of arguments, got ${donate.join(", ")}`);
   }

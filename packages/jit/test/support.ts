@@ -16,7 +16,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { expect } from "vitest";
-import { jit, RULES } from "../src/index.ts";
+import { type Device, jit, RULES } from "../src/index.ts";
 import { FAMILIES } from "../src/rules/index.ts";
 import type { Rule } from "../src/rules/rule.ts";
 
@@ -110,16 +110,26 @@ interface Agreement {
   readonly compiled?: Fn;
 }
 
+/** What compiled functions run on, with the tolerance of all tests there at least. */
+let target: { readonly device: Device; readonly tolerance: number } = { device: "cpu", tolerance: 0 };
+
+/** Runs the tests of this file on another device; to be called before their file is imported. */
+export function testOn(device: Device, tolerance: number): void {
+  target = { device, tolerance };
+}
+
 /** Runs `fn` eagerly and compiled. */
 export async function expectAgreement(
   fn: Fn,
   inputs: readonly Host[],
-  { gradients = true, tolerance = TOLERANCE, compiled: traced = fn }: Agreement = {},
+  { gradients = true, tolerance: asked = TOLERANCE, compiled: traced = fn }: Agreement = {},
 ): Promise<void> {
   await setBackend("cpu");
   const tensors = inputs.map(toTensor);
   const expected = withGradients(fn, gradients)(...tensors);
-  const compiled = jit(withGradients(traced, gradients), { threads: 1, optimization: "basic" });
+  const { device } = target;
+  const tolerance = Math.max(asked, target.tolerance);
+  const compiled = jit(withGradients(traced, gradients), { device, threads: 1, optimization: "basic" });
   try {
     const actual = await compiled(...tensors);
     expected.outputs.forEach((output, i) => {

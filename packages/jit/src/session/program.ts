@@ -10,6 +10,7 @@ import type { HostInput } from "../trace/trace.ts";
 import type { Result, Traced } from "../trace/trace-function.ts";
 import { buildTree } from "../tree.ts";
 import type { HostBackend } from "./host-backend.ts";
+import type { Profile } from "./profile.ts";
 
 /** What a run is given. */
 export interface RunArguments {
@@ -31,6 +32,9 @@ export class Program {
   readonly traced: Traced;
   readonly times: RunTimes = { hostInputs: 0, graph: 0, hostKernels: 0 };
   runs = 0;
+  /** Of the first run, where it was asked for. */
+  profile: Profile | undefined;
+  private endProfile: (() => Promise<Profile>) | undefined;
   /** Absent where nothing is left to compute: every result is an argument or a constant. */
   private readonly session: ort.InferenceSession | undefined;
   private readonly host: HostBackend;
@@ -40,7 +44,13 @@ export class Program {
   /** Values that a result or a later host kernel needs, per host kernel: they must not be written over. */
   private readonly neededAfter: readonly ReadonlySet<Value>[];
 
-  constructor(traced: Traced, session: ort.InferenceSession | undefined, host: HostBackend) {
+  constructor(
+    traced: Traced,
+    session: ort.InferenceSession | undefined,
+    host: HostBackend,
+    endProfile?: () => Promise<Profile>,
+  ) {
+    this.endProfile = endProfile;
     this.traced = traced;
     this.session = session;
     this.host = host;
@@ -82,12 +92,18 @@ export class Program {
         await this.runGraph(this.session, elements);
       }
       const computed = performance.now();
+      const { endProfile } = this;
+      if (endProfile !== undefined) {
+        this.endProfile = undefined;
+        this.profile = await endProfile();
+      }
+      const profiled = performance.now();
       for (const [i, call] of hostCalls.entries()) {
         this.runHostKernel(call, i, elements, own, given);
       }
       this.times.hostInputs += filled - started;
       this.times.graph += computed - filled;
-      this.times.hostKernels += performance.now() - computed;
+      this.times.hostKernels += performance.now() - profiled;
       this.runs += 1;
       return buildTree(
         this.traced.structure,

@@ -1,9 +1,12 @@
 // What is known of a compiled graph.
 import type { Graph } from "../graph/onnx.ts";
 import { type Node, outputsOf, sizeOf, type Value } from "../graph/value.ts";
+import type { Profile } from "./profile.ts";
 import type { Program } from "./program.ts";
+import type { Device } from "./sessions.ts";
 
-export interface ProgramReport {
+export interface ProgramReport extends Partial<Profile> {
+  readonly device: Device;
   /** Shapes and dtypes of the tensors of the arguments, in order. */
   readonly signature: string;
   /** ONNX nodes before ONNX Runtime's own optimiser. */
@@ -32,7 +35,7 @@ export interface ProgramReport {
   readonly runMs: { readonly hostInputs: number; readonly graph: number; readonly hostKernels: number };
 }
 
-export type CompileReport = Pick<ProgramReport, "signature" | "traceMs" | "compileMs" | "compiledBy">;
+export type CompileReport = Pick<ProgramReport, "device" | "signature" | "traceMs" | "compileMs" | "compiledBy">;
 
 export function reportOf(program: Program, compiled: CompileReport): ProgramReport {
   const { graph, parameters, hostInputs, hostCalls, capturedBytes } = program.traced;
@@ -40,6 +43,7 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
   const perRun = (ms: number): number => (program.runs === 0 ? 0 : ms / program.runs);
   return {
     ...compiled,
+    ...program.profile,
     nodes: graph.nodes.length,
     ops: countBy(graph.nodes.map(({ op }) => op)),
     hostKernels: countBy(hostCalls.map(({ kernelName }) => kernelName)),

@@ -8,9 +8,14 @@ import * as ort from "onnxruntime-node";
 import { JitError } from "../errors.ts";
 import { encodeModel, type Graph } from "../graph/onnx.ts";
 import { keepGraph, readGraph } from "./graph-cache.ts";
+import { type Profile, ProfileFolder } from "./profile.ts";
 import { peakBytes } from "./report.ts";
 
+/** What runs the graph: the processor, or any GPU through WebGPU (the processor takes the nodes that this cannot). */
+export type Device = "cpu" | "webgpu";
+
 export interface SessionOptions {
+  readonly device: Device;
   /** Threads of one operation; ONNX Runtime's choice when absent. */
   readonly threads: number | undefined;
   readonly optimization: "disabled" | "basic" | "extended" | "all";
@@ -18,16 +23,24 @@ export interface SessionOptions {
   readonly cacheFolder: string | undefined;
   /** Sessions that nobody uses any more which stay for later users, in the whole process. */
   readonly keepIdle: number;
+  /** Profile one run; such a session is not shared. */
+  readonly profile: boolean;
 }
 
 export interface SharedSession {
   readonly session: ort.InferenceSession;
   readonly compiledBy: "runtime" | "memory" | "disk";
+  /** Ends the profile after a run and reads it; present where one was asked for. */
+  readonly endProfile?: () => Promise<Profile>;
   /** Lets go of it; the session is freed when its last user does. */
   release(): Promise<void>;
 }
 
-type Made = Promise<{ readonly session: ort.InferenceSession; readonly compiledBy: "runtime" | "disk" }>;
+type Made = Promise<{
+  readonly session: ort.InferenceSession;
+  readonly compiledBy: "runtime" | "disk";
+  readonly profile?: ProfileFolder | undefined;
+}>;
 
 interface Entry {
   users: number;
@@ -36,6 +49,7 @@ interface Entry {
 
 /** Sessions in use, and idle ones, the one that became idle first being the first. */
 const alive = new Map<string, Entry>();
+let profiled = 0;
 
 /**
  * Graphs whose values take more than this use the process's allocator, which all of them share; smaller ones each keep
@@ -43,12 +57,13 @@ const alive = new Map<string, Entry>();
  */
 const LARGEST_ARENA_BYTES = 320 * 2 ** 20;
 
-/** @throws JitError `compile` when ONNX Runtime refuses the graph */
+/** @throws JitError `device` when there is no GPU adapter, `compile` when ONNX Runtime refuses the graph */
 export async function sessionFor(graph: Graph, options: SessionOptions): Promise<SharedSession> {
   const model = encodeModel(graph);
-  const key = keyOf(model, options);
+  const graphKey = keyOf(model, options);
+  const key = options.profile ? `${graphKey} profile ${profiled++}` : graphKey;
   const known = alive.get(key);
-  const entry = known ?? { users: 0, made: create(model, key, peakBytes(graph) <= LARGEST_ARENA_BYTES, options) };
+  const entry = known ?? { users: 0, made: create(model, graphKey, peakBytes(graph) <= LARGEST_ARENA_BYTES, options) };
   entry.users += 1;
   alive.set(key, entry);
   const release = async (): Promise<void> => {
@@ -56,15 +71,26 @@ export async function sessionFor(graph: Graph, options: SessionOptions): Promise
     if (entry.users === 0) {
       alive.delete(key);
       alive.set(key, entry); // the last of the idle ones
-      await releaseIdleSessions(options.keepIdle);
+      await releaseIdleSessions(options.profile ? 0 : options.keepIdle);
     }
   };
   try {
-    const { session, compiledBy } = await entry.made;
-    return { session, compiledBy: known === undefined ? compiledBy : "memory", release };
+    const { session, compiledBy, profile } = await entry.made;
+    const shared = { session, compiledBy: known === undefined ? compiledBy : ("memory" as const), release };
+    if (profile === undefined) {
+      return shared;
+    }
+    const endProfile = async (): Promise<Profile> => {
+      session.endProfiling();
+      return await profile.read().finally(() => profile.remove());
+    };
+    return { ...shared, endProfile };
   } catch (cause) {
     alive.delete(key);
     const message = cause instanceof Error ? cause.message : String(cause);
+    if (options.device === "webgpu" && message.includes("Failed to get a WebGPU adapter")) {
+      throw new JitError("device", "no GPU adapter was found for WebGPU", { cause });
+    }
     throw new JitError("compile", `ONNX Runtime refused the graph: ${message}`, { cause });
   }
 }
@@ -74,27 +100,47 @@ export async function releaseIdleSessions(keep = 0): Promise<void> {
   const idle = [...alive].filter(([, { users }]) => users === 0);
   for (const [key, { made }] of idle.slice(0, Math.max(idle.length - keep, 0))) {
     alive.delete(key);
-    await (await made).session.release();
+    const { session, profile } = await made;
+    await session.release();
+    await profile?.remove();
   }
 }
 
 /** Everything that an optimised graph depends on: the model, the runtime's version, the options, the processor. */
-function keyOf(model: Uint8Array, { threads, optimization }: SessionOptions): string {
-  const about = [ort.env.versions.node, optimization, threads, arch(), cpus()[0]?.model].join("\n");
+function keyOf(model: Uint8Array, { device, threads, optimization }: SessionOptions): string {
+  const about = [ort.env.versions.node, device, optimization, threads, arch(), cpus()[0]?.model].join("\n");
   return createHash("sha256").update(about).update("\n").update(model).digest("hex");
 }
 
 async function create(model: Uint8Array, key: string, arena: boolean, options: SessionOptions): Made {
-  const { threads, optimization, cacheFolder } = options;
+  const profile = options.profile ? await ProfileFolder.create() : undefined;
+  try {
+    return { ...(await createSession(model, key, arena, options, profile)), profile };
+  } catch (error) {
+    await profile?.remove();
+    throw error;
+  }
+}
+
+async function createSession(
+  model: Uint8Array,
+  key: string,
+  arena: boolean,
+  options: SessionOptions,
+  profile: ProfileFolder | undefined,
+): Made {
+  const { device, threads, optimization, cacheFolder } = options;
   const base: ort.InferenceSession.SessionOptions = {
-    executionProviders: ["cpu"],
+    executionProviders: [device],
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile.prefix }),
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   const plain = { ...base, graphOptimizationLevel: optimization };
-  if (cacheFolder === undefined) {
+  // A graph that was optimised for a GPU depends on the adapter, which the key does not know.
+  if (cacheFolder === undefined || device !== "cpu") {
     return { session: await ort.InferenceSession.create(model, plain), compiledBy: "runtime" };
   }
   const file = join(cacheFolder, `${key}.onnx`);
