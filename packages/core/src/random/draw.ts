@@ -13,7 +13,12 @@ export function drawBits(key: Key, count: number): Uint32Array {
 
 /** `count` numbers in [low, high), 32 bits of resolution. */
 export function drawUniform(key: Key, count: number, low = 0, high = 1): Float64Array {
-  return Float64Array.from(drawBits(key, count), (word) => low + (high - low) * (word / 2 ** 32));
+  const bits = drawBits(key, count);
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    out[i] = low + (high - low) * ((bits[i] ?? 0) / 2 ** 32);
+  }
+  return out;
 }
 
 /** `count` standard normals by Box and Muller's transform. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { MerclabError } from "@merclab/core";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { EncoderFiles } from "./encoder-files.ts";
 
 /** How token vectors become one: their mean, or the first token (`[CLS]`, `<s>`), as RoBERTa features of the field. */
@@ -35,9 +35,11 @@ export async function openEncoder(files: EncoderFiles, { pooling, maxTokens }: E
   const [tokenizer, config] = readTokenizer(files);
   const stated = config.model_max_length;
   const most = maxTokens ?? (typeof stated === "number" && stated < 1e6 ? stated : DEFAULT_MAX_TOKENS);
+  let runtime: typeof import("onnxruntime-node");
   let session: InferenceSession;
   try {
-    session = await InferenceSession.create(files.model);
+    runtime = await import("onnxruntime-node"); // here, so that nothing else needs its library
+    session = await runtime.InferenceSession.create(files.model);
   } catch (cause) {
     throw new MerclabError("data", `ONNX Runtime cannot load the encoder: ${(cause as Error).message}`, {
       where: files.model,
@@ -78,7 +80,7 @@ export async function openEncoder(files: EncoderFiles, { pooling, maxTokens }: E
             hint: "Expected input_ids, attention_mask and perhaps token_type_ids.",
           });
         }
-        inputs[name] = new Tensor("int64", data, shape);
+        inputs[name] = new runtime.Tensor("int64", data, shape);
       }
       const outputs = await session.run(inputs);
       return pooled(outputs, batch, length, pooling, files.model);
