@@ -24,5 +24,7 @@ export function findAdapter(): boolean {
 
 function works(env: NodeJS.ProcessEnv): boolean {
   const probe = fileURLToPath(new URL("webgpu-probe.ts", import.meta.url));
-  return spawnSync(process.execPath, ["--import", "tsx", probe], { env, stdio: "ignore", timeout: 60_000 }).status === 0;
+  return (
+    spawnSync(process.execPath, ["--import", "tsx", probe], { env, stdio: "ignore", timeout: 60_000 }).status === 0
+  );
 }
