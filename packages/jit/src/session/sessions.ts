@@ -10,6 +10,7 @@ import { encodeModel, type Graph } from "../graph/onnx.ts";
 import { keepGraph, readGraph } from "./graph-cache.ts";
 import { type Profile, ProfileFolder } from "./profile.ts";
 import { peakBytes } from "./report.ts";
+import { nodesForProcessor } from "./webgpu-fallback.ts";
 
 /** What runs the graph: the processor, or any GPU through WebGPU (the processor takes the nodes that this cannot). */
 export type Device = "cpu" | "webgpu";
@@ -63,7 +64,7 @@ export async function sessionFor(graph: Graph, options: SessionOptions): Promise
   const graphKey = keyOf(model, options);
   const key = options.profile ? `${graphKey} profile ${profiled++}` : graphKey;
   const known = alive.get(key);
-  const entry = known ?? { users: 0, made: create(model, graphKey, peakBytes(graph) <= LARGEST_ARENA_BYTES, options) };
+  const entry = known ?? { users: 0, made: create(model, graph, graphKey, options) };
   entry.users += 1;
   alive.set(key, entry);
   const release = async (): Promise<void> => {
@@ -112,10 +113,10 @@ function keyOf(model: Uint8Array, { device, threads, optimization }: SessionOpti
   return createHash("sha256").update(about).update("\n").update(model).digest("hex");
 }
 
-async function create(model: Uint8Array, key: string, arena: boolean, options: SessionOptions): Made {
+async function create(model: Uint8Array, graph: Graph, key: string, options: SessionOptions): Made {
   const profile = options.profile ? await ProfileFolder.create() : undefined;
   try {
-    return { ...(await createSession(model, key, arena, options, profile)), profile };
+    return { ...(await createSession(model, graph, key, options, profile)), profile };
   } catch (error) {
     await profile?.remove();
     throw error;
@@ -124,14 +125,15 @@ async function create(model: Uint8Array, key: string, arena: boolean, options: S
 
 async function createSession(
   model: Uint8Array,
+  graph: Graph,
   key: string,
-  arena: boolean,
   options: SessionOptions,
   profile: ProfileFolder | undefined,
 ): Made {
   const { device, threads, optimization, cacheFolder } = options;
+  const arena = peakBytes(graph) <= LARGEST_ARENA_BYTES;
   const base: ort.InferenceSession.SessionOptions = {
-    executionProviders: [device],
+    executionProviders: [providerOf(device, graph)],
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile.prefix }),
     enableCpuMemArena: arena,
     enableMemPattern: arena,
@@ -161,4 +163,9 @@ async function createSession(
   } finally {
     await rm(written, { force: true });
   }
+}
+
+function providerOf(device: Device, graph: Graph): ort.InferenceSession.ExecutionProviderConfig {
+  const forceCpuNodeNames = device === "webgpu" ? nodesForProcessor(graph) : [];
+  return forceCpuNodeNames.length === 0 ? device : { name: "webgpu", forceCpuNodeNames };
 }
