@@ -44,7 +44,12 @@ test(
     expect(named.stderr).toMatch(/→ Install the packages again.*--engine auto takes the fastest that works/);
     expect(doctor.code).toBe(1);
     expect(JSON.parse(doctor.stdout)).toMatchObject({
-      engines: [{ name: "onnx", state: "broken" }, { name: "wasm" }, { name: "cpu" }, { name: "onnx-webgpu", state: "broken" }],
+      engines: [
+        { name: "onnx", state: "broken" },
+        { name: "wasm" },
+        { name: "cpu" },
+        { name: "onnx-webgpu", state: "broken" },
+      ],
       findings: expect.arrayContaining([
         expect.objectContaining({ what: "engine onnx", mend: expect.stringContaining("--engine wasm") }),
         expect.objectContaining({ what: "engine auto", found: expect.stringMatching(/^takes wasm/) }),
