@@ -29,6 +29,8 @@ interface Method extends ModelChoice {
   readonly name: string;
   /** Parameters that need not learn: those that only some modalities or batches reach. */
   readonly idle?: RegExp;
+  /** It cannot do with one modality. */
+  readonly pair?: boolean;
   /** It cannot do without the text. */
   readonly text?: boolean;
 }
@@ -93,6 +95,42 @@ const METHODS: readonly Method[] = [
       text: "central" in more,
     }),
   ),
+  ...(["early", "early-residual"] as const).flatMap((placement): Method[] => [
+    {
+      name: `LMAM, ${placement}, before the transformer`,
+      encoder: ["transformer", { dim: 4, numHeads: 2, dropout: 0.1 }],
+      fusion: ["lmam", { rank: 2, mode: "allPairs", placement }],
+      idle: /\.k\.bias$/,
+    },
+    {
+      name: `LMAM, ${placement}, before CMATH's encoder`,
+      encoder: ["cmath", { dim: 4, dropout: 0.1 }],
+      fusion: ["lmam", { mode: "allPairs", bias: "none", placement }],
+    },
+  ]),
+  ...(
+    [
+      ["concat", {}],
+      ["concat", { projection: true }],
+      ["sum", {}],
+      ["sum", { reduce: "mean" }],
+      ["gated", {}],
+      ["tfn", { modalityDim: 2 }],
+      ["lmf", { rank: 2 }],
+      ["cross-attention", { numHeads: 2, numLayers: 2 }],
+      ["cross-attention", { numHeads: 2, form: "bare" }],
+      ["self-attention", { numHeads: 2 }],
+    ] as const
+  ).map(
+    ([fusion, options]): Method => ({
+      name: `${fusion} ${JSON.stringify(options)}`,
+      encoder: ["transformer", { dim: 4, numHeads: 2, dropout: 0.1 }],
+      fusion: [fusion, options],
+      balancer: ["ogm-ge"],
+      idle: /\.(k|key)\.bias$/,
+      pair: fusion === "cross-attention",
+    }),
+  ),
 ];
 
 const MODALITIES = ["text", "audio", "visual"];
@@ -132,8 +170,8 @@ function differentiate(model: Model, parameters: Parameters, batch: TrainingBatc
   return { value: value as Tensor, gradients };
 }
 
-describe.each(["cpu", "wasm"] as const)("on %s", (backend) => {
-  beforeAll(() => createEagerEngine(backend).start());
+describe("laws on wasm", () => {
+  beforeAll(() => createEagerEngine("wasm").start());
 
   describe.each(METHODS)("$name", (method) => {
     const whole = batchOf(LENGTHS, MODALITIES);
@@ -205,7 +243,7 @@ describe.each(["cpu", "wasm"] as const)("on %s", (backend) => {
       const parameters = drawnParameters(model);
       const batch = toTensors(whole);
       const held = memory().numTensors;
-      const step = createEagerEngine(backend).compile((p: Parameters, given: TrainingBatch, random: RandomSource) =>
+      const step = createEagerEngine("wasm").compile((p: Parameters, given: TrainingBatch, random: RandomSource) =>
         differentiate(model, p, given, random),
       );
       const { value, gradients } = await step(
@@ -221,7 +259,9 @@ describe.each(["cpu", "wasm"] as const)("on %s", (backend) => {
     });
 
     it.each(["text", "audio gaze", "gaze visual text pulse"])("works on %s", (list) => {
-      const names = list.split(" ").map((name) => (method.text === true && name === "audio" ? "text" : name));
+      const names = (method.pair === true && list === "text" ? "text visual" : list)
+        .split(" ")
+        .map((name) => (method.text === true && name === "audio" ? "text" : name));
       const model = modelOf(method, names);
       const parameters = drawnParameters(model);
       const logits = logitsOf(model, parameters, batchOf(LENGTHS, names));

@@ -14,6 +14,7 @@ import {
 } from "@merclab/core";
 import { plugins as encoderPlugins } from "@merclab/encoders";
 import { plugins as ada2iPlugins } from "@merclab/fusion-ada2i";
+import { plugins as baselinePlugins } from "@merclab/fusion-baselines";
 import { plugins as cmathPlugins } from "@merclab/fusion-cmath";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
@@ -27,6 +28,7 @@ export const ALL: readonly Plugin[] = [
   ...lmamPlugins,
   ...ada2iPlugins,
   ...cmathPlugins,
+  ...baselinePlugins,
 ];
 
 type Options = Readonly<Record<string, unknown>>;

@@ -12,6 +12,7 @@ import { plugins as dataPlugins } from "@merclab/data";
 import { plugins as encoderPlugins } from "@merclab/encoders";
 import { plugins as onnxPlugins } from "@merclab/engine-onnx";
 import { plugins as ada2iPlugins } from "@merclab/fusion-ada2i";
+import { plugins as baselinePlugins } from "@merclab/fusion-baselines";
 import { plugins as cmathPlugins } from "@merclab/fusion-cmath";
 import { plugins as lmamPlugins } from "@merclab/fusion-lmam";
 import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
@@ -31,6 +32,7 @@ const SHIPPED: readonly Plugin[] = [
   ...lmamPlugins,
   ...ada2iPlugins,
   ...cmathPlugins,
+  ...baselinePlugins,
 ];
 
 /** @throws Error when two plugins share kind and name */

@@ -60,9 +60,10 @@ interface Matched {
 export function createLmam(options: LmamOptions, { modalities, dim }: FusionSite): Fusion {
   checkRank(options, dim);
   const matches = planMatches(options, modalities);
-  const { outputProjection } = options;
+  const { outputProjection, placement } = options;
   return {
     dim: outputProjection?.units ?? dim,
+    ...(placement === "late" ? {} : { placement }),
     gives: new Set(),
     parameters: lmamSpecs(options, matches, dim),
     apply(parameters, streams, inputs, context) {

@@ -12,6 +12,8 @@ export const VALUE_SPACES = ["model", "rank"] as const;
 export const SHARINGS = ["all", "perQueryModality", "perPair"] as const;
 export const SCORE_ACTIVATIONS = ["tanh", "identity", "scaled"] as const;
 export const REDUCTIONS = ["sum", "mean"] as const;
+/** Behind the encoder, or before it with or without a linear map of all modalities beside the fused sequence. */
+export const PLACEMENTS = ["late", "early", "early-residual"] as const;
 export const OUTPUT_ACTIVATIONS = ["gelu", "relu", "tanh", "identity"] as const;
 
 /** No source gives the paper's ranks; 16 is our choice. */
@@ -19,6 +21,7 @@ export const DESCRIBED_RANK = 16;
 
 const givenOptions = z.strictObject({
   variant: z.enum(VARIANTS).default("as-published"),
+  placement: z.enum(PLACEMENTS).default("late"),
   rank: z.int().positive().nullable().optional(),
   allowLargeRank: z.boolean().default(false),
   mode: z.enum(MODES).optional(),

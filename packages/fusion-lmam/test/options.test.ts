@@ -40,6 +40,7 @@ describe("options", () => {
   it("as-published: full weight, text is the memory", () => {
     expect(lmamOptions.parse({})).toEqual({
       variant: "as-published",
+      placement: "late",
       rank: null,
       allowLargeRank: false,
       mode: "anchorMemory",

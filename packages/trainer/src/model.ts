@@ -32,6 +32,7 @@ import {
   withVisiblePadding,
 } from "@merclab/core";
 import { add, matMul, mul, type Tensor2D } from "@tensorflow/tfjs-core";
+import { placeEarly } from "./placement.ts";
 
 /** A loss, and the logits of single modalities where the balancer asks for them. */
 export interface ModelLoss extends Loss {
@@ -68,9 +69,8 @@ export type ModelSite = Pick<Dataset, "modalities" | "numSpeakers" | "task" | "t
 /** @throws MerclabError `combination` when the parts do not fit together */
 export function createModel(parts: ModelParts, site: ModelSite): Model {
   const { task, trainClassCounts } = site;
-  const encoder = parts.encoder.plugin.create(parts.encoder.options, site);
+  const { encoder, fusion } = createPlaced(parts, site);
   const { modalities } = encoder;
-  const fusion = parts.fusion.plugin.create(parts.fusion.options, { modalities, dim: encoder.dim });
   const objective = parts.objective.plugin.create(parts.objective.options, {
     task,
     modalities,
@@ -90,6 +90,18 @@ export function createModel(parts: ModelParts, site: ModelSite): Model {
   });
   checkBalancer(balancer, parts.balancer.plugin.name, { encoder, fusion }, names);
   return assembleModel({ encoder, fusion, objective, balancer }, task);
+}
+
+/** Encoder and fusion, with the fusion where it wants to stand. */
+function createPlaced({ encoder, fusion }: ModelParts, site: ModelSite) {
+  const host = encoder.plugin.create(encoder.options, site);
+  const created = fusion.plugin.create(fusion.options, { modalities: host.modalities, dim: host.dim });
+  if (created.placement === undefined) {
+    return { encoder: host, fusion: created };
+  }
+  return placeEarly(created, host.dim, site.modalities, (fused) =>
+    encoder.plugin.create(encoder.options, { modalities: [fused], numSpeakers: site.numSpeakers }),
+  );
 }
 
 const GIFTS = {

@@ -115,6 +115,11 @@ export interface Fusion extends Module {
   readonly latent?: { readonly dim: number; readonly perModality: boolean };
   /** True for a published model without masks: padding then counts as utterances with zero features. */
   readonly seesPadding?: boolean;
+  /**
+   * Where the fusion stands: behind the encoder (absent), or before it, which then encodes the fused sequence; with a
+   * residual, a linear map of all modalities is added to that sequence.
+   */
+  readonly placement?: "early" | "early-residual";
   /** The method's own head, where it is not one linear map of `fused`. */
   readonly head?: (outputDim: number) => Head;
   /** Name of the classifier in the method's official weights, where there is one. */
