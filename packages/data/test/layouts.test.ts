@@ -1,10 +1,12 @@
 // One file per layout, as Python wrote it (fixtures/make_layouts.py): recognised, read, and written with every value in
 // its place.
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MerclabError } from "@merclab/core";
 import type { NdArray } from "@merclab/pickle";
 import { afterAll, describe, expect, test } from "vitest";
+import { mutants } from "../../pickle/test/fuzz/mutations.ts";
 import { readTable, type Table } from "../src/folder/table.ts";
 import { checkFolder, type ImportRequest, importFile, LAYOUTS, openFile } from "../src/index.ts";
 import { errorOf, npy } from "./tiny-folder.ts";
@@ -229,6 +231,50 @@ describe.each(CASES)("$file", ({ file, layout, widths, sizes, text = "text", req
       expect(checked.problems.filter(({ message }) => !/NaN|infin/i.test(message))).toEqual([]);
     }
   });
+});
+
+test("a part that holds a list nested without end is told, not fallen over", async () => {
+  const path = join(out, "nested.pkl");
+  // Six positions of GCNet: four empty dicts, a set of two such lists, a set.
+  const deep = Buffer.concat([Buffer.from("]"), Buffer.alloc(100_000, 0x85)]);
+  const set = Buffer.concat([Buffer.from([0x8f, 0x28]), deep, deep, Buffer.from([0x90])]);
+  writeFileSync(path, Buffer.concat([Buffer.from("(}}}}"), set, Buffer.from([0x8f]), Buffer.from("t.")]));
+  expect(await errorOf(importFile({ path, out: join(out, "none") }))).toContain("expected an id");
+  // Six positions of COSMIC's text files: the label is such a list.
+  const labels = Buffer.concat([Buffer.from("}U\x0eSes01F_impro01("), deep, Buffer.from("ls")]);
+  const speakers = Buffer.from("}U\x0eSes01F_impro01(U\x01Mls");
+  writeFileSync(path, Buffer.concat([Buffer.from("("), speakers, labels, Buffer.from("}]]]t.")]));
+  expect(await errorOf(importFile({ path, out: join(out, "none") }))).toContain("no known layout fits");
+});
+
+test("600 mutated files of six layouts are each imported or refused with a clear error, within 1 s", async () => {
+  const files = [
+    "gcnet/CMUMOSI_features_raw_2way.pkl",
+    "cosmic/iemocap.pkl",
+    "bc-lstm/text.pickle",
+    "mmsa/unaligned_50.pkl",
+    "meld/data_emotion.p",
+    "corect/data_iemocap.pkl",
+  ];
+  const ends = { imported: 0, refused: 0 };
+  for (const file of files) {
+    const path = join(out, `mutated-${file.replaceAll("/", "-")}`);
+    for (const { bytes } of mutants([readFileSync(join(FILES, file))], 100, 77)) {
+      writeFileSync(path, bytes);
+      rmSync(join(out, "mutated"), { recursive: true, force: true });
+      const start = performance.now();
+      try {
+        await importFile({ path, out: join(out, "mutated") });
+        ends.imported++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MerclabError);
+        ends.refused++;
+      }
+      expect(performance.now() - start).toBeLessThan(1000);
+    }
+  }
+  expect(ends.imported).toBeGreaterThan(0);
+  expect(ends.imported + ends.refused).toBe(600);
 });
 
 test("every layout is tested", () => {

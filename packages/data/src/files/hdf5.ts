@@ -1,26 +1,32 @@
 // HDF5 files as dicts of arrays: groups become dicts, datasets arrays whose rows are read when asked for. The reading is
 // that of the HDF5 library itself, compiled to WebAssembly (h5wasm, by NIST).
 import { MerclabError } from "@merclab/core";
-import { Bytes, dtypeFromDescr, NdArray, type PickleValue, type Source } from "@merclab/pickle";
-import type { Dataset, File, Group } from "h5wasm/node";
+import { Bytes, dtypeFromDescr, NdArray, PickleError, type PickleValue, type Source } from "@merclab/pickle";
+import type { Dataset, Group } from "h5wasm/node";
 
 /** Groups inside groups, at most. */
 const MAX_DEPTH = 16;
 
 /** @throws MerclabError `data` */
 export async function openHdf5(path: string): Promise<{ value: Map<string, PickleValue>; close(): void }> {
-  const hdf5 = await import("h5wasm/node");
-  await hdf5.ready;
-  let file: File;
-  try {
-    file = new hdf5.File(path, "r");
-  } catch (cause) {
-    throw new MerclabError("data", "cannot be read as HDF5: it is cut off or damaged", { where: path, cause });
+  if (stoppedAt !== undefined) {
+    throw new MerclabError("data", `the HDF5 library stopped at a damaged file before, ${stoppedAt}`, {
+      where: path,
+      hint: "Open this file in a process of its own.",
+    });
   }
+  const hdf5 = await import("h5wasm/node");
+  const library = await hdf5.ready;
+  // Else a damaged chunk is printed to stderr and read as zeros.
+  library.activate_throwing_error_handler();
+  const file = readable(path, () => new hdf5.File(path, "r"));
   try {
-    return { value: groupOf(file, path, MAX_DEPTH), close: () => file.close() };
+    return { value: readable(path, () => groupOf(file, path, MAX_DEPTH)), close: () => file.close() };
   } catch (error) {
-    file.close();
+    // A file that could not be opened at all cannot be closed either.
+    try {
+      file.close();
+    } catch {}
     throw error;
   }
 
@@ -44,6 +50,22 @@ export async function openHdf5(path: string): Promise<{ value: Map<string, Pickl
   }
 }
 
+/** The file at which the library gave up (WebAssembly stopped): it cannot be used again in this process. */
+let stoppedAt: string | undefined;
+
+/** The library's own errors say little; all of them mean that the file is not what it should be. */
+function readable<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof MerclabError || cause instanceof PickleError) {
+      throw cause;
+    }
+    stoppedAt ??= cause instanceof Error && cause.name === "RuntimeError" ? where : undefined;
+    throw new MerclabError("data", "cannot be read as HDF5: it is cut off or damaged", { where, cause });
+  }
+}
+
 function datasetOf(dataset: Dataset, where: string): PickleValue {
   const { shape, dtype } = dataset;
   if (typeof dtype !== "string" || shape === null) {
@@ -60,7 +82,8 @@ function datasetOf(dataset: Dataset, where: string): PickleValue {
   const type = dtypeFromDescr(descr);
   const rowBytes = shape.slice(1).reduce((size, dim) => size * dim, type.itemBytes);
   const length = shape.reduce((size, dim) => size * dim, type.itemBytes);
-  const read = (start: number, end: number): Buffer => {
+  const read = (start: number, end: number): Buffer => readable(where, () => readBytes(start, end));
+  const readBytes = (start: number, end: number): Buffer => {
     if (shape.length === 0 || start === end) {
       return bytesOf(dataset.value).subarray(start, end);
     }

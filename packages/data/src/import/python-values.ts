@@ -14,7 +14,7 @@ export function itemsOf(value: PickleValue | undefined, what: string): PickleVal
   }
   if (value instanceof Set) {
     // Sets have no order of their own: Python's changes from run to run.
-    return [...value].sort((a, b) => (String(a) < String(b) ? -1 : 1));
+    return [...value].sort((a, b) => (plainText(a) < plainText(b) ? -1 : 1));
   }
   if (value instanceof NdArray && value.shape.length === 1) {
     return value.toValues();
@@ -22,12 +22,25 @@ export function itemsOf(value: PickleValue | undefined, what: string): PickleVal
   throw new LayoutError(`${what}: expected a list, got ${value === undefined ? "nothing" : describeValue(value)}`);
 }
 
+/** A key as text, to compare and to show; containers, which may be nested without end, by what they are. */
+export function plainText(value: PickleValue | undefined): string {
+  return typeof value === "object" && value !== null ? describeValue(value, 0) : String(value);
+}
+
+/** A number, alone or in a list of one; NaN for anything else. */
+export function plainNumber(value: PickleValue | undefined): number {
+  const [single] = Array.isArray(value) && value.length === 1 ? value : [value];
+  return typeof single === "number" || typeof single === "bigint" || typeof single === "boolean"
+    ? Number(single)
+    : Number.NaN;
+}
+
 /** Ids are texts or integers. */
 export function idOf(value: PickleValue | undefined, what: string): string {
   if (typeof value === "string" || typeof value === "bigint" || Number.isInteger(value)) {
     return String(value).trim();
   }
-  if (value instanceof NdArray && value.size === 1) {
+  if (value instanceof NdArray && value.size === 1 && value.dtype.kind !== "O") {
     return idOf(value.toValues()[0], what);
   }
   throw new LayoutError(`${what}: expected an id, got ${value === undefined ? "nothing" : describeValue(value)}`);
@@ -37,7 +50,7 @@ export function textOf(value: PickleValue | undefined, what: string): string {
   if (typeof value === "string") {
     return value;
   }
-  if (value instanceof NdArray && value.size === 1) {
+  if (value instanceof NdArray && value.size === 1 && value.dtype.kind !== "O") {
     return textOf(value.toValues()[0], what);
   }
   // Sentences are sometimes stored as lists of words.
@@ -54,7 +67,7 @@ export function numberOf(value: PickleValue | undefined, what: string): number {
   if (value instanceof NdArray && value.size === 1 && value.isNumeric) {
     return value.toFloat64()[0] ?? Number.NaN;
   }
-  if (Array.isArray(value) && value.length === 1) {
+  if (Array.isArray(value) && value.length === 1 && !Array.isArray(value[0])) {
     return numberOf(value[0], what);
   }
   throw new LayoutError(`${what}: expected a number, got ${value === undefined ? "nothing" : describeValue(value)}`);

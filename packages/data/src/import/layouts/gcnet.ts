@@ -3,7 +3,7 @@ import type { PickleValue } from "@merclab/pickle";
 import { type CorpusFacts, IEMOCAP, IEMOCAP_4 } from "../corpora.ts";
 import { readDialogueDicts } from "../dialogue-dicts.ts";
 import type { Layout } from "../layout.ts";
-import { isDict, itemsOf } from "../python-values.ts";
+import { isDict, itemsOf, plainNumber, plainText } from "../python-values.ts";
 
 const NOTE = "the file has no features: --features text=DIR takes one .npy per utterance from a folder";
 
@@ -44,12 +44,12 @@ function iemocap(name: string, summary: string, corpus: CorpusFacts): Layout {
         return found;
       }
       const labels = (value as PickleValue[])[1] as Map<PickleValue, PickleValue>;
-      if (![...labels.keys()].every((id) => IEMOCAP.ids.test(String(id)))) {
+      if (![...labels.keys()].every((id) => IEMOCAP.ids.test(plainText(id)))) {
         return "its dialogues are not named as IEMOCAP's";
       }
       const highest = [...labels.values()]
         .flatMap((list) => itemsOf(list, "labels"))
-        .reduce<number>((most, label) => Math.max(most, Number(label)), 0);
+        .reduce<number>((most, label) => Math.max(most, plainNumber(label)), 0);
       return highest < 4 === four ? undefined : `its highest label is ${highest}`;
     },
     read({ value }) {

@@ -5,7 +5,7 @@ import type { ImportedCorpus } from "../corpus.ts";
 import { readDialogueDicts } from "../dialogue-dicts.ts";
 import type { Layout } from "../layout.ts";
 import { LayoutError } from "../layout-error.ts";
-import { idOf, isDict, itemsOf, numberOf } from "../python-values.ts";
+import { idOf, isDict, itemsOf, numberOf, plainText } from "../python-values.ts";
 
 /** Why a value is no dict with these keys. */
 export function missingKeys(value: PickleValue, keys: readonly string[]): string | undefined {
@@ -152,7 +152,7 @@ const corect: Layout = {
     );
     const highest = all.reduce((most, label) => Math.max(most, label), 0);
     const whole = all.every((label) => Number.isInteger(label) && label >= 0);
-    const iemocap = [...labels.keys()].every((vid) => IEMOCAP.ids.test(String(vid)));
+    const iemocap = [...labels.keys()].every((vid) => IEMOCAP.ids.test(plainText(vid)));
     const corpus = iemocap
       ? highest > 3
         ? IEMOCAP

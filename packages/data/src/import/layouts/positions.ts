@@ -7,7 +7,7 @@ import type { CorpusFacts } from "../corpora.ts";
 import { type LabelKind, readDialogueDicts } from "../dialogue-dicts.ts";
 import type { Layout } from "../layout.ts";
 import { LayoutError } from "../layout-error.ts";
-import { isDict, itemsOf, numbersOf, widthOf } from "../python-values.ts";
+import { isDict, itemsOf, numbersOf, plainText, widthOf } from "../python-values.ts";
 import { combineTextLayers, TEXT_LAYERS } from "../text-layers.ts";
 
 /** What may lie at a position. Modalities are named as they will be; `-` is not used. */
@@ -122,9 +122,9 @@ function labelMismatch(
   if (!isDict(value)) {
     return undefined;
   }
-  const stray = [...value.keys()].find((key) => !ids.test(String(key)));
+  const stray = [...value.keys()].find((key) => !ids.test(plainText(key)));
   if (stray !== undefined) {
-    return `dialogue "${String(stray).slice(0, 40)}" is not named as in this corpus`;
+    return `dialogue "${plainText(stray).slice(0, 40)}" is not named as in this corpus`;
   }
   try {
     for (const [id, list] of value) {
@@ -132,7 +132,7 @@ function labelMismatch(
         const numbers = numbersOf(Array.isArray(label) || label instanceof NdArray ? label : [label], "labels");
         const [first = Number.NaN] = numbers;
         const single = numbers.length === 1;
-        const place = `of dialogue "${String(id)}"`;
+        const place = `of dialogue "${plainText(id)}"`;
         if (kind === "emotions" ? single : !single) {
           return `label ${place} is ${single ? "one number" : `${numbers.length} numbers`}`;
         }

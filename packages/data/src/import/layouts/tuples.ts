@@ -1,7 +1,7 @@
 // The tuple layouts in circulation, from the loaders that unpack them.
 import { DAILYDIALOG, EMORYNLP, IEMOCAP, IEMOCAP_4, MELD } from "../corpora.ts";
 import type { Layout } from "../layout.ts";
-import { isDict, itemsOf } from "../python-values.ts";
+import { isDict, itemsOf, plainNumber, plainText } from "../python-values.ts";
 import { type Fields, positionLayout } from "./positions.ts";
 
 const ROBERTA = ["roberta1", "roberta2", "roberta3", "roberta4"] as const;
@@ -183,7 +183,7 @@ function highestLabel({ labels }: Fields): number {
   let highest = 0;
   for (const list of isDict(labels) ? labels.values() : []) {
     for (const label of itemsOf(list, "labels")) {
-      highest = Math.max(highest, Number(label));
+      highest = Math.max(highest, plainNumber(label));
     }
   }
   return highest;
@@ -191,7 +191,7 @@ function highestLabel({ labels }: Fields): number {
 
 function allWhole({ labels }: Fields): boolean {
   return [...(isDict(labels) ? labels.values() : [])].every((list) =>
-    itemsOf(list, "labels").every((label) => Number.isInteger(Number(label))),
+    itemsOf(list, "labels").every((label) => Number.isInteger(plainNumber(label))),
   );
 }
 
@@ -208,7 +208,7 @@ function hasOneHotSpeakers({ speakers }: Fields): boolean {
 function notOther(fields: Fields): string | undefined {
   const { labels } = fields;
   const [id] = isDict(labels) ? labels.keys() : [];
-  return IEMOCAP.ids.test(String(id)) || hasSpeaker(fields, "user")
+  return IEMOCAP.ids.test(plainText(id)) || hasSpeaker(fields, "user")
     ? "its dialogues are those of another set"
     : undefined;
 }
