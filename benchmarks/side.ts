@@ -52,7 +52,10 @@ export function ourSide(engine: string): SideKind {
   return {
     name: engine,
     start: (folder, settingsFile) =>
-      startSide(engine, process.execPath, ["--import", loader, worker, folder, settingsFile, engine], {}),
+      // As the runner starts its workers.
+      startSide(engine, process.execPath, ["--import", loader, worker, folder, settingsFile, engine], {
+        MALLOC_ARENA_MAX: "2",
+      }),
   };
 }
 

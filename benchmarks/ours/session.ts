@@ -34,6 +34,8 @@ export interface Session {
   evaluate(batch: number): Promise<BatchFigures>;
   /** Row-major `[utterances, classes]`. */
   predict(batch: number): Promise<Float32Array>;
+  /** Graphs of the training step, and mean milliseconds to trace and compile one; undefined on eager engines. */
+  figures(): Promise<{ readonly graphs: number; readonly traceMs: number; readonly compileMs: number } | undefined>;
   saveWeights(file: string): Promise<void>;
   loadWeights(file: string): Promise<void>;
 }
@@ -81,8 +83,31 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
   const bucketFor = (batch: number): { readonly tokens?: number; readonly time?: number } =>
     buckets?.of(dialoguesOf(batch)) ?? {};
 
+  /** Milliseconds that the compiled step took so far, by phase; empty on eager engines. */
+  const msByPhase = async (): Promise<Record<string, number>> => {
+    const sums: Record<string, number> = {};
+    for (const { runs, runMs } of (await step.explain?.()) ?? []) {
+      for (const [name, ms] of Object.entries(runMs)) {
+        sums[name] = (sums[name] ?? 0) + ms * runs;
+      }
+    }
+    return sums;
+  };
+
   return {
     model,
+    async figures() {
+      const graphs = (await step.explain?.()) ?? [];
+      const mean = (of: (graph: (typeof graphs)[number]) => number): number =>
+        graphs.reduce((sum, graph) => sum + of(graph), 0) / graphs.length;
+      return graphs.length === 0
+        ? undefined
+        : {
+            graphs: graphs.length,
+            traceMs: mean(({ traceMs }) => traceMs),
+            compileMs: mean(({ compileMs }) => compileMs),
+          };
+    },
     async epochStep(index) {
       const started = performance.now();
       const batch = packBatch(dialoguesOf(index), modalities, bucketFor(index));
@@ -90,6 +115,7 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
         throw new Error("a training batch has no labels");
       }
       const packed = performance.now();
+      const before = await msByPhase();
       const random = createRandomSource(foldKey(key, "step", steps++));
       const result = await step(state, { inputs: batch.inputs, targets: batch.targets }, random);
       const losses = Object.fromEntries(
@@ -99,7 +125,10 @@ export function openSession({ settings, dialogues }: RowFolder, engine: Engine, 
       state = result.state;
       batch.dispose();
       const ended = performance.now();
-      const phases = { batch: packed - started, step: ended - packed };
+      const after = await msByPhase();
+      const inside = Object.entries(after).map(([name, ms]) => [name, ms - (before[name] ?? 0)] as const);
+      const rest = ended - packed - inside.reduce((sum, [, ms]) => sum + ms, 0);
+      const phases = { batch: packed - started, ...Object.fromEntries(inside), step: rest };
       return { ms: ended - started, phases, losses, ...sizeOf(index) };
     },
     async evaluate(index) {

@@ -37,8 +37,8 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
     return {};
   },
   report: async () => {
-    const { engine } = opened();
-    const figures = await engineFigures(engine);
+    const { engine, session } = opened();
+    const figures = await session.figures();
     return {
       peakMiB: peakMiB(),
       compilesShapes: engine.compilesShapes === true,
@@ -46,11 +46,6 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<Answer>>> 
     };
   },
 };
-
-/** What the engine tells of itself, e.g. phases of a step and graphs. The one place that asks it. */
-async function engineFigures(engine: Engine & { report?: () => unknown }): Promise<unknown> {
-  return engine.report?.();
-}
 
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
