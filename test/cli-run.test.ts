@@ -164,6 +164,7 @@ describe("what looks at stored runs", () => {
         { name: "onnx", state: "works", threads: "many", versions: { onnxruntime: expect.any(String) } },
         { name: "wasm", state: "works", threads: "one" },
         { name: "cpu", state: "works", threads: "one" },
+        { name: "onnx-webgpu" },
       ],
       findings: expect.arrayContaining([
         { what: "engine wasm", state: "works", found: expect.stringContaining("WebAssembly SIMD") },
