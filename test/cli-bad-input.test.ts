@@ -85,7 +85,7 @@ describe.concurrent("an experiment", () => {
         says: [
           'error unknown fusion "lman"',
           "  at DIR/experiments/tiny.yaml:11",
-          '  → Did you mean "lmam"? Known: lmam, sdt.',
+          '  → Did you mean "lmam"? Known: ada2i, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
         ],
       },
     ],
@@ -115,7 +115,7 @@ describe.concurrent("an experiment", () => {
       "that is not there",
       {
         experiment: "tinyy",
-        says: ['error unknown experiment "tinyy"', '  → Did you mean "tiny"? Known: sdt-reference, sdt-vs-lmam, tiny.'],
+        says: ['error unknown experiment "tinyy"', '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.'],
       },
     ],
   ])("%s", async (_, each) => void (await refused(each)), TIMEOUT_MS);
@@ -148,7 +148,7 @@ describe.concurrent("the command line", () => {
         says: [
           'error unknown engine "onxx"',
           "  at command line: engine=onxx",
-          '  → Did you mean "onnx"? Known: auto, cpu, onnx, wasm.',
+          '  → Did you mean "onnx"? Known: auto, cpu, onnx, onnx-webgpu, wasm.',
         ],
       },
     ],
@@ -287,7 +287,7 @@ test(
         code: "config",
         message: 'unknown fusion "lmamm"',
         where: "command line: fusion=lmamm",
-        hint: 'Did you mean "lmam"? Known: lmam, sdt.',
+        hint: 'Did you mean "lmam"? Known: ada2i, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
       },
     });
   },
