@@ -115,7 +115,10 @@ describe.concurrent("an experiment", () => {
       "that is not there",
       {
         experiment: "tinyy",
-        says: ['error unknown experiment "tinyy"', '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.'],
+        says: [
+          'error unknown experiment "tinyy"',
+          '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.',
+        ],
       },
     ],
   ])("%s", async (_, each) => void (await refused(each)), TIMEOUT_MS);
