@@ -1,7 +1,7 @@
 // A study run by the command, followed by a real MLflow server and read back with MLflow's own Python client. Needs an
 // `mlflow` on PATH or in MERCLAB_MLFLOW; without one these tests are skipped.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type JournalRecord, readJournal, type TrialResult, type TrialSpec } from "@merclab/runner";
@@ -41,16 +41,19 @@ interface ReadRun {
 
 describe.skipIf(findMlflow() === undefined)("a study and a real MLflow server", () => {
   let server: MlflowServer;
+  let root: string;
   let folder: string;
 
   beforeAll(async () => {
     server = await startMlflowServer();
-    folder = mkdtempSync(join(tmpdir(), "merclab-study-"));
+    root = mkdtempSync(join(tmpdir(), "merclab-study-"));
+    folder = join(root, "here"); // a level down: a folder "shared" beside it would be a data root
+    mkdirSync(folder);
   }, 180_000);
 
   afterAll(async () => {
     await server?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true });
   }, 60_000);
 
   /** Runs the command in an empty folder, so that the synthetic corpus is used; `kill` is called at the first sign of work. */

@@ -1,9 +1,10 @@
 // A correct feature folder of five dialogues in a temporary place, and ways to spoil it.
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
 import { dump } from "npyjs";
+import { afterAll } from "vitest";
 import { stringify } from "yaml";
 
 export type Row = Record<string, string>;
@@ -51,9 +52,13 @@ export function csv(rows: readonly Row[]): string {
   return [header, ...rows.map((row) => header.map((name) => row[name] ?? ""))].map((cells) => cells.join()).join("\n");
 }
 
-/** Writes the folder; files given replace or extend those of the correct one, null leaves one out. */
+const written: string[] = [];
+afterAll(() => Promise.all(written.map((folder) => rm(folder, { recursive: true, force: true }))));
+
+/** Writes the folder, until the tests of the file end; files given replace or extend those of the correct one, null leaves one out. */
 export async function writeFolder(files: Record<string, string | Uint8Array | object | null> = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "merclab-data-"));
+  written.push(folder);
   const rows = tinyRows();
   const all: typeof files = {
     "dataset.yaml": tinyDescription(),
