@@ -23,10 +23,10 @@ const EPOCHS = 60;
 const SAMPLES = 400;
 
 /**
- * Buckets for batches of `batchSize` dialogues drawn at random: `count` for full batches, one for the rest of an epoch,
+ * Buckets for batches of `batchSize` dialogues drawn at random: `count` for full batches, two for the rest of an epoch,
  * and the largest that can occur of both, which are hardly ever needed.
  */
-export function bucketsOfTraining(dialogues: readonly Dialogue[], batchSize: number, count = 7): Buckets {
+export function bucketsOfTraining(dialogues: readonly Dialogue[], batchSize: number, count = 8): Buckets {
   const full: Sizes[] = [];
   const rest: Sizes[] = [];
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
@@ -38,7 +38,7 @@ export function bucketsOfTraining(dialogues: readonly Dialogue[], batchSize: num
   const largest = [full[0]?.batch ?? 0, rest[0]?.batch ?? 0]
     .filter((batch) => batch > 0)
     .map((batch) => sizesOf(longest.slice(0, batch)));
-  return bucketsFor([...largest, ...chooseBuckets(full.slice(0, SAMPLES), count), ...chooseBuckets(rest, 1)]);
+  return bucketsFor([...largest, ...chooseBuckets(full.slice(0, SAMPLES), count), ...chooseBuckets(rest, 2)]);
 }
 
 /** Buckets for batches that are known. */
