@@ -149,6 +149,7 @@ test.skipIf(findMlflow() === undefined)(
       fusion: "sdt",
       "fusion.modalities": '["text","audio"]',
       objective: "cross-entropy",
+      balancer: "none",
       optimizer: "adam",
       "optimizer.learningRate": "0.0001",
       trainer: "standard",
