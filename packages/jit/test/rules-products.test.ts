@@ -3,6 +3,15 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "vitest";
 import { cover, expectAgreement, expectCovered, fc, type Host, hosts, property } from "./support.ts";
 
+/** Values too many for a generator. */
+function ramp(shape: readonly [number, number]): Host {
+  return {
+    shape,
+    dtype: "float32",
+    values: Array.from({ length: shape[0] * shape[1] }, (_, i) => ((i * 37) % 101) / 50 - 1),
+  };
+}
+
 describe("products", () => {
   const dim = fc.integer({ min: 1, max: 4 });
   const dims = fc.tuple(dim, dim, dim);
@@ -41,6 +50,14 @@ describe("products", () => {
       );
     },
   );
+
+  it("products with a transposed side, moved first where the product is large", async () => {
+    const [x, y, z] = [513, 512, 4].map((columns) => ramp([3, columns])) as [Host, Host, Host];
+    await expectAgreement(
+      (a, b, c) => [tf.matMul(a as tf.Tensor, b as tf.Tensor, true), tf.matMul(a as tf.Tensor, c as tf.Tensor, true)],
+      [x, y, z],
+    );
+  });
 
   it("dot, outerProduct", async () => {
     await property(fc.tuple(hosts([3]), hosts([3]), hosts([3, 2])), (list) =>

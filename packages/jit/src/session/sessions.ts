@@ -138,6 +138,8 @@ async function createSession(
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
+    // It would undo what the rule of products does on purpose.
+    extra: { optimization: { disable_specified_optimizers: "GemmTransposeFusion" } },
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   const plain = { ...base, graphOptimizationLevel: optimization };
