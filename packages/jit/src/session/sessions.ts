@@ -138,8 +138,8 @@ async function createSession(
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
-    // It would undo what the rule of products does on purpose.
-    extra: { optimization: { disable_specified_optimizers: "GemmTransposeFusion" } },
+    // The first would undo what the rule of products does on purpose, the second copies what is added before the product.
+    extra: { optimization: { disable_specified_optimizers: "GemmTransposeFusion;MatMulAddFusion" } },
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   const plain = { ...base, graphOptimizationLevel: optimization };
