@@ -10,7 +10,7 @@ export {
 } from "./config/engines.ts";
 export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
-export { modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
+export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
   DEFAULT_TABLE,
   DETAIL_KINDS,

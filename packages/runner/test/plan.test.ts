@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interleaveSeeds, trialId } from "../src/config/plan.ts";
+import { cellValue, interleaveSeeds, trialId } from "../src/config/plan.ts";
 import { createBench, errorOf, SMALL, write } from "./support.ts";
 import { FEATURES, FOLDER, npy } from "./tiny-folder.ts";
 
@@ -180,10 +180,12 @@ describe("axes", () => {
   test("lists as values are one text in a cell", async () => {
     const plan = await createBench().plan(SYNTHETIC, "dataset.modalities=[text],[text,audio]");
     expect(cells(plan).map((cell) => (cell as Record<string, unknown>)["dataset.modalities"])).toEqual([
-      '["text"]',
-      '["text","audio"]',
+      "text",
+      "text+audio",
     ]);
     expect(plan.datasets).toHaveLength(2);
+    expect(cellValue([])).toBe("[]");
+    expect(cellValue({ a: [1] })).toBe('{"a":[1]}');
   });
 
   test("a data set in matrix or base is refused: it would be ignored", async () => {

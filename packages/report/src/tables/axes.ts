@@ -1,7 +1,7 @@
 // Axes: the choices that tell trials apart. An axis that varies is always a row or a column, so that nothing but seeds
 // is ever averaged.
 import { MerclabError, suggestName } from "@merclab/core";
-import type { ResolvedConfig, TableSpec, TrialSpec } from "@merclab/runner";
+import { cellValue, type ResolvedConfig, type TableSpec, type TrialSpec } from "@merclab/runner";
 import type { AxisValue, AxisValues } from "./table.ts";
 
 /** Parts of a config that are choices of a study. The engine is none: it should not change a number, so it is noted. */
@@ -169,10 +169,7 @@ function configValue(spec: TrialSpec, axis: string): AxisValue {
   for (const key of keys) {
     value = isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-    return value;
-  }
-  return value === undefined ? undefined : JSON.stringify(value);
+  return value === undefined ? undefined : cellValue(value);
 }
 
 function refuseUnknown(axis: string, trials: readonly TrialSpec[]): void {

@@ -275,12 +275,21 @@ function describeCell(combination: readonly Assignment[], { choices, effective }
   for (const assignment of combination) {
     if (effective.has(assignment)) {
       const { key, value } = assignment;
-      const isObject = typeof value === "object" && value !== null;
       // An engine by the name of what `auto` stands for.
-      cell[key] = key === "engine" ? choices.engine : isObject ? stringify(value) : value;
+      cell[key] = key === "engine" ? choices.engine : cellValue(value);
     }
   }
   return cell;
+}
+
+/** What a table shows of an option: lists of names or numbers as `text+audio`, other objects as JSON. */
+export function cellValue(value: unknown): string | number | boolean | null {
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+    return value;
+  }
+  const isPlainList =
+    Array.isArray(value) && value.every((each) => typeof each === "string" || typeof each === "number");
+  return isPlainList && value.length > 0 ? value.join("+") : (stringify(value) as string);
 }
 
 /** Seed by seed, so that every configuration has one result early. */
