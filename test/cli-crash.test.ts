@@ -1,12 +1,12 @@
 // Whatever ends a run, the same command goes on, and the numbers are those of a run that nothing disturbed.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createWorkplace, filesOf, STUDY, trialsOf, until } from "./support/cli.ts";
 
 const TIMEOUT_MS = 180_000;
 /** Enough epochs for a trial to be caught in the middle, two trials at a time. */
-const RUN = ["run", "tiny", "trainer.epochs=400", "--jobs", "2"];
+const RUN = ["run", "tiny", "trainer.epochs=400", "--jobs", "2", "--checkpoint-every", "0"];
 
 describe("a run that is killed again and again", () => {
   const [place, undisturbed] = [createWorkplace(), createWorkplace()];
@@ -25,6 +25,10 @@ describe("a run that is killed again and again", () => {
   const running = () =>
     trialsOf(place.folder).find(({ isDone, epochs, state }) => state === "running" && !isDone && epochs > 0);
   const done = () => trialsOf(place.folder).filter(({ isDone }) => isDone);
+  const checkpoints = () =>
+    trialsOf(place.folder).filter(({ id }) =>
+      existsSync(join(place.folder, "runs/tiny/trials", id, "checkpoint.safetensors")),
+    );
   const nobodyLeft = () => until(() => place.processes().length === 0, "runner and workers to be gone");
 
   test(
@@ -74,6 +78,8 @@ describe("a run that is killed again and again", () => {
       expect(stored).toBeLessThan(4);
       expect(stderr).toContain(`Interrupted: ${stored} of 4 trials are stored; the same command goes on.`);
       expect(stderr).not.toMatch("✗");
+      expect(stderr).toContain("Finishing the epochs that run, to keep checkpoints of them.");
+      expect(checkpoints().length).toBeGreaterThan(0);
       expect(stdout).toMatch(/to compute: exp run\s+tiny\s+trainer.epochs=400/);
       expect(trialsOf(place.folder).map(({ state }) => state)).toContain("cancelled");
       await nobodyLeft();
@@ -104,6 +110,8 @@ describe("a run that is killed again and again", () => {
       expect(stderr).toMatch(/✗ folder {2}(sdt|lmam) {2}seed [01] {2}the worker ended with SIGKILL and left no result/);
       expect(stderr).toContain(`"exp show ${victim.id}"`);
       expect(stderr).toMatch("1 of 4 trials failed; the others are stored.");
+      // Those that were paused.
+      expect(stderr).toMatch(/· folder {2}(sdt|lmam) {2}seed [01] {2}goes on after epoch \d+ of 400/);
       expect(stdout).toMatch(/1\/2/);
       expect(done()).toHaveLength(3);
       expect(victim.isDone).toBe(false);
@@ -118,6 +126,7 @@ describe("a run that is killed again and again", () => {
       const ended = await place.exp(...RUN);
       expect(ended).toMatchObject({ code: 0, stdout: expected });
       expect(ended.stderr).toMatch("3 of 4 trials are stored already.");
+      expect(checkpoints()).toEqual([]);
       for (const name of ["predictions.csv", "test-probabilities.npz", "trial.json"]) {
         expect(filesOf(place.folder, name)).toEqual(filesOf(undisturbed.folder, name));
       }

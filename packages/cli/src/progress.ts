@@ -103,6 +103,9 @@ export function createProgress(
           say(`${pc.green("✓")} ${label}${gap}${numbers}`);
           break;
         }
+        case "note":
+          say(`${pc.dim("·")} ${label}  ${event.text}`);
+          break;
         case "cancelled":
           running.delete(spec.id);
           break;

@@ -41,11 +41,12 @@ export function openTracking(plan: StudyPlan, runsFolder: string, note: (text: s
         found: tracker.trialFound,
         started: tracker.trialStarted,
         epoch: tracker.trialProgressed,
+        note: undefined,
         done: tracker.trialEnded,
         failed: tracker.trialEnded,
         cancelled: tracker.trialEnded,
       }[type];
-      tell(folder);
+      tell?.(folder);
     },
     end: async (tables, status) => {
       const named = tables.map((table, i) => ({

@@ -118,7 +118,13 @@ export {
   parametersFromArrays,
   sizeOf,
 } from "./parameters/parameters.ts";
-export { encodeSafetensors, parseSafetensors } from "./parameters/safetensors.ts";
+export {
+  encodeSafetensors,
+  encodeSafetensorsHeader,
+  littleEndian,
+  parseSafetensors,
+  safetensorsMetadata,
+} from "./parameters/safetensors.ts";
 export { plugins as corePlugins } from "./plugins/index.ts";
 export { drawBits, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
 export { drawMasksInto, fillDropoutMask } from "./random/dropout.ts";

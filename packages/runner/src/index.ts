@@ -34,12 +34,12 @@ export {
   writeJson,
 } from "./store/experiment-store.ts";
 export {
+  type AttemptJournal,
+  attemptJournal,
   type JournalRecord,
   type JournalValue,
-  type JournalWriter,
   metricsRecord,
   readJournal,
-  startJournal,
 } from "./store/journal.ts";
 export type {
   ResolvedConfig,

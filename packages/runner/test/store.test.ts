@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  attemptJournal,
   createTrialFolder,
   metricsRecord,
   readExperimentNames,
@@ -12,7 +13,6 @@ import {
   readStudy,
   readTrial,
   readTrials,
-  startJournal,
   TRIAL_FILES,
   trialFolder,
   writeJson,
@@ -127,16 +127,16 @@ describe("journals", () => {
 
   test("come back record by record; a new attempt starts anew", () => {
     const file = join(temporaryFolder(), "journal.jsonl");
-    startJournal(file, open).append({ t: "end", status: "FAILED", ts: 6, reason: "why\nnot" });
+    attemptJournal(file, open).append({ t: "end", status: "FAILED", ts: 6, reason: "why\nnot" });
     expect(readJournal(file)).toEqual([open, { t: "end", status: "FAILED", ts: 6, reason: "why\nnot" }]);
-    startJournal(file, { ...open, attempt: 2 });
+    attemptJournal(file, { ...open, attempt: 2 });
     expect(readJournal(file)).toEqual([{ ...open, attempt: 2 }]);
     expect(readJournal(join(file, "nowhere"))).toEqual([]);
   });
 
   test("cut off anywhere hold the records before the cut", () => {
     const file = join(temporaryFolder(), "journal.jsonl");
-    const journal = startJournal(file, open);
+    const journal = attemptJournal(file, open);
     journal.append(metricsRecord(1, { "train/ä": 0.5 }));
     journal.append(metricsRecord(2, { "train/ä": 0.25 }));
     const bytes = readFileSync(file);
@@ -154,7 +154,7 @@ describe("journals", () => {
   test("keep NaN and infinities by name", () => {
     const file = join(temporaryFolder(), "journal.jsonl");
     const values = { a: Number.NaN, b: Number.POSITIVE_INFINITY, c: Number.NEGATIVE_INFINITY, d: -0.5 };
-    startJournal(file, open).append(metricsRecord(3, values));
+    attemptJournal(file, open).append(metricsRecord(3, values));
     expect(readJournal(file)[1]).toMatchObject({
       t: "m",
       s: 3,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { createTrialFolder, TRIAL_FILES, writeJson } from "../src/store/experiment-store.ts";
-import { type JournalWriter, startJournal } from "../src/store/journal.ts";
+import { type AttemptJournal, attemptJournal } from "../src/store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../src/store/trial-files.ts";
 
 export const FINGERPRINT = "0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -58,7 +58,7 @@ export interface Trial {
 export async function createTrial(runsFolder: string, spec: TrialSpec): Promise<Trial> {
   const folder = await createTrialFolder(runsFolder, spec);
   const { seed } = spec;
-  let journal: JournalWriter | undefined;
+  let journal: AttemptJournal | undefined;
   let startedAt = 0;
   let attempt = 0;
   const status = (state: TrialStatus["state"], more: Partial<TrialStatus> = {}) =>
@@ -75,7 +75,13 @@ export async function createTrial(runsFolder: string, spec: TrialSpec): Promise<
     begin(number, ts) {
       attempt = number;
       startedAt = ts;
-      journal = startJournal(join(folder, TRIAL_FILES.journal), { t: "open", format: 1, runKey: spec.id, attempt, ts });
+      journal = attemptJournal(join(folder, TRIAL_FILES.journal), {
+        t: "open",
+        format: 1,
+        runKey: spec.id,
+        attempt,
+        ts,
+      });
     },
     epoch(epoch) {
       const v = { "train/loss": loss(seed, epoch), "valid/weighted-f1": f1(seed, epoch) };

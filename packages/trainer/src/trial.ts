@@ -19,6 +19,7 @@ import {
 } from "@merclab/core";
 import { bucketsOfTraining, epochBatches, packBatch } from "@merclab/data";
 import { dispose, scalar, type Tensor } from "@tensorflow/tfjs-core";
+import type { Checkpoints } from "./checkpoint.ts";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
 import type { TrainerOptions } from "./settings.ts";
@@ -52,27 +53,53 @@ export interface Trial {
   readonly seed: number;
 }
 
+/** How a trial may stop and go on. */
+export interface Course {
+  readonly checkpoints?: Checkpoints;
+  /** At least so many seconds lie between two checkpoints; 0 = one after every epoch. */
+  readonly checkpointSeconds?: number;
+  /** Asked after every epoch: true ends the trial there, with a checkpoint. */
+  readonly isPausing?: () => boolean;
+}
+
 /**
- * Trains; the engine must have been started.
+ * Trains, from the last checkpoint where there is one; the engine must have been started.
  *
  * @param onEpoch called after each epoch
+ * @returns undefined when it was paused; the checkpoint is then written
  * @throws MerclabError `data` or `sealed` before training when there is nothing to learn from or to choose an epoch by;
  *   `diverged` when a loss or a prediction is no longer finite
  */
-export async function trainTrial(trial: Trial, onEpoch: (report: EpochReport) => void): Promise<TrialOutcome> {
+export function trainTrial(trial: Trial, onEpoch: (report: EpochReport) => void): Promise<TrialOutcome>;
+export function trainTrial(
+  trial: Trial,
+  onEpoch: (report: EpochReport) => void,
+  course: Course,
+): Promise<TrialOutcome | undefined>;
+export async function trainTrial(
+  trial: Trial,
+  onEpoch: (report: EpochReport) => void,
+  { checkpoints, checkpointSeconds = 0, isPausing = () => false }: Course = {},
+): Promise<TrialOutcome | undefined> {
   const { model, optimizer, engine, dataset, options } = trial;
   checkLabels(dataset);
   const key = keyFromSeed(trial.seed);
   const predict = createPredictor(model, engine, dataset.modalities, options.evaluationBatchSize);
   const step = createStep(trial);
-  const parameters = initialParameters(model.parameters, foldKey(key, "initial"));
-  let state: TrainState = { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
+  const checkpoint = await checkpoints?.load();
+  const begin = (): TrainState => {
+    const parameters = initialParameters(model.parameters, foldKey(key, "initial"));
+    return { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
+  };
+  let state = checkpoint?.state ?? begin();
 
-  const epochs: EpochReport[] = [];
-  const testProbabilities: Float32Array[] = [];
-  const started = performance.now();
+  const epochs: EpochReport[] = [...(checkpoint?.epochs ?? [])];
+  const testProbabilities: Float32Array[] = [...(checkpoint?.testProbabilities ?? [])];
+  const started = performance.now() - 1000 * (checkpoint?.seconds ?? 0);
+  const secondsSince = (time: number): number => (performance.now() - time) / 1000;
+  let savedAt = performance.now();
   try {
-    for (let epoch = 1; epoch <= options.epochs; epoch++) {
+    for (let epoch = epochs.length + 1; epoch <= options.epochs; epoch++) {
       const epochStarted = performance.now();
       const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
       const losses = new WeightedMeans();
@@ -92,16 +119,24 @@ export async function trainTrial(trial: Trial, onEpoch: (report: EpochReport) =>
         throw divergence(`predictions are not finite after epoch ${epoch}`);
       }
       testProbabilities.push(test);
-      const seconds = (performance.now() - epochStarted) / 1000;
+      const seconds = secondsSince(epochStarted);
       const scores = score(dataset, dataset.splits.valid, valid);
       const report = { epoch, train: losses.means(), valid: scores, seconds };
       epochs.push(report);
       onEpoch(report);
+      const pausing = checkpoints !== undefined && epoch < options.epochs && isPausing();
+      if (pausing || (epoch < options.epochs && secondsSince(savedAt) >= checkpointSeconds)) {
+        await checkpoints?.save({ state, epochs, testProbabilities, seconds: secondsSince(started) });
+        savedAt = performance.now();
+      }
+      if (pausing) {
+        return undefined;
+      }
     }
   } finally {
     dispose(stateTensors(state));
   }
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = secondsSince(started);
   return { epochs, selectedEpoch: selectEpoch(epochs, options.selectBy), testProbabilities, seconds };
 }
 

@@ -7,6 +7,7 @@ import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
+import { checkpointOption } from "./checkpoint-option.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 const EXAMPLES = `
@@ -19,13 +20,18 @@ Examples:
 export function runCommand(): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables")
+    .addOption(checkpointOption())
     .addHelpText("after", EXAMPLES)
-    .action(async (name: string, overrides: string[], options: PlanOptions) => {
+    .action(async (name: string, overrides: string[], options: RunOptions) => {
       process.exitCode = await run(name, overrides, options);
     });
 }
 
-async function run(name: string, overrides: string[], options: PlanOptions): Promise<number> {
+interface RunOptions extends PlanOptions {
+  readonly checkpointEvery: number;
+}
+
+async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
   printNote(dataLine(plan));
@@ -36,11 +42,18 @@ async function run(name: string, overrides: string[], options: PlanOptions): Pro
   for (const note of schedule.notes) {
     printNote(note);
   }
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
   const progress = createProgress(plan.trials, schedule.jobs);
+  const [pause, stop] = [new AbortController(), new AbortController()];
+  const interrupt = () => {
+    if (pause.signal.aborted) {
+      stop.abort();
+    } else {
+      progress.note("Finishing the epochs that run, to keep checkpoints of them. Once more (Ctrl-C) stops at once.");
+      pause.abort();
+    }
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
   const tracking = openTracking(plan, places.runs, progress.note);
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
@@ -49,25 +62,30 @@ async function run(name: string, overrides: string[], options: PlanOptions): Pro
       resolve(import.meta.dirname, "../../bin/exp.mjs"),
       "trial",
       "work",
+      "--checkpoint-every",
+      String(options.checkpointEvery),
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {
       progress.show(event);
       tracking?.follow(event);
     },
+    pause: pause.signal,
     signal: stop.signal,
     command: commandLine(name, overrides, options),
   });
+  process.off("SIGINT", interrupt);
+  process.off("SIGTERM", interrupt);
   progress.end();
 
   const tables = await compileTables(places.runs, plan.experiment.name);
-  await tracking?.end(tables, stop.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
+  await tracking?.end(tables, pause.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {
     printText(tablesText(tables, "terminal"));
   }
-  if (stop.signal.aborted || outcome.cancelled > 0) {
+  if (outcome.cancelled > 0) {
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
     return EXIT.interrupted;
   }

@@ -4,41 +4,67 @@ import { on } from "node:events";
 import { MerclabError } from "@merclab/core";
 import { type RunnerMessage, runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { Command } from "commander";
+import { EXIT } from "../output.ts";
 import { openSite, versions } from "../site.ts";
+import { checkpointOption } from "./checkpoint-option.ts";
 import { parseCount } from "./parse-count.ts";
 
 interface TrialOptions {
   readonly data?: string;
   readonly threads?: number;
+  readonly checkpointEvery: number;
 }
+
+/** Signals by which launchers announce that time is up. */
+const PAUSE_SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
 
 export function trialCommand(): Command {
   const run = new Command("run")
     .description("Run the trial of a folder (what launchers call); does nothing when it is done")
     .argument("<folder>", "a folder with a trial.json")
+    .addHelpText(
+      "after",
+      `\n${PAUSE_SIGNALS.join(", ")}: finish the epoch, keep a checkpoint, end with ${EXIT.interrupted}; twice: stop.`,
+    )
     .action(async (folder: string, options: TrialOptions) => {
-      await openTrials(options)(folder);
+      const pause = new AbortController();
+      for (const signal of PAUSE_SIGNALS) {
+        process.once(signal, () => pause.abort());
+      }
+      const { isPaused } = await openTrials(options, pause.signal)(folder);
+      process.exitCode = isPaused ? EXIT.interrupted : EXIT.done;
     });
   const work = new Command("work")
     .description("Run the trials that exp run sends, one after another")
     .argument("<folder>", "the folder of their study, for who reads a list of processes")
-    .action(async (_folder: string, options: TrialOptions) => obeyRunner(openTrials(options)));
+    .action(async (_folder: string, options: TrialOptions) => {
+      const pause = new AbortController();
+      await obeyRunner(openTrials(options, pause.signal), () => pause.abort());
+    });
   for (const command of [run, work]) {
     command
       .option("--data <dir>", "data root")
-      .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount);
+      .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount)
+      .addOption(checkpointOption());
   }
   return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
 }
 
-function openTrials(options: TrialOptions) {
+function openTrials(options: TrialOptions, pause: AbortSignal) {
   const { registry, places } = openSite(options);
-  const site = { registry, dataRoot: places.dataRoot, threads: options.threads, versions: versions(), report: tell };
+  const site = {
+    registry,
+    dataRoot: places.dataRoot,
+    threads: options.threads,
+    versions: versions(),
+    report: tell,
+    course: { checkpointSeconds: options.checkpointEvery, isPausing: () => pause.aborted },
+  };
   return (folder: string) => runTrialFolder(folder, site);
 }
 
 /** Runs what the runner sends until it says the end, or until a trial fails, which ends the process. */
-async function obeyRunner(runTrial: ReturnType<typeof openTrials>): Promise<void> {
+async function obeyRunner(runTrial: ReturnType<typeof openTrials>, pause: () => void): Promise<void> {
   if (process.send === undefined) {
     throw new MerclabError("config", "exp trial work is started by exp run, and told what to do by it", {
       hint: "To run one trial: exp trial run FOLDER",
@@ -53,13 +79,20 @@ async function obeyRunner(runTrial: ReturnType<typeof openTrials>): Promise<void
   }
   // Ctrl-C reaches all processes of a terminal: the runner stops its workers, and keeps what they have finished.
   process.on("SIGINT", () => undefined);
+  process.on("message", (message: RunnerMessage) => {
+    if (message.type === "pause") {
+      pause();
+    }
+  });
   try {
     for await (const [message] of on(process, "message") as AsyncIterable<[RunnerMessage]>) {
       if (message.type === "end") {
         process.exit(); // whatever a plugin left open
       }
-      const { leftTensors } = await runTrial(message.folder);
-      tell({ type: "ended", isReusable: leftTensors === 0 });
+      if (message.type === "run") {
+        const { leftTensors } = await runTrial(message.folder);
+        tell({ type: "ended", isReusable: leftTensors === 0 });
+      }
     }
   } catch (error) {
     await tellFailure(error);

@@ -9,6 +9,9 @@ interface HeaderEntry {
   readonly data_offsets: readonly [number, number];
 }
 
+const METADATA = "__metadata__";
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 const ITEM_BYTES: ReadonlyMap<string, number> = new Map([
   ["F32", 4],
   ["F64", 8],
@@ -20,30 +23,13 @@ const ITEM_BYTES: ReadonlyMap<string, number> = new Map([
  * @throws MerclabError `data` when the bytes are no safetensors file, or its tensors do not cover its data exactly
  */
 export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string, HostTensor> {
-  const fail = (message: string, hint?: string): never => {
-    throw new MerclabError("data", `not a readable safetensors file: ${message}`, { where, hint });
-  };
-  if (bytes.byteLength < 8) {
-    fail("shorter than its 8-byte header length");
-  }
+  const fail = (message: string, hint?: string) => refuse(message, where, hint);
+  const { header, headerBytes } = readHeader(bytes, where);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerBytes = Number(view.getBigUint64(0, true));
-  if (headerBytes > bytes.byteLength - 8) {
-    fail(`the header says ${headerBytes} bytes, the file has ${bytes.byteLength}`);
-  }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes)));
-  } catch {
-    fail("its header is no JSON");
-  }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    return fail("its header is no JSON object");
-  }
   const tensors = new Map<string, HostTensor>();
   const spans: [number, number][] = [];
   for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") {
+    if (name === METADATA) {
       continue;
     }
     if (!isHeaderEntry(entry)) {
@@ -60,8 +46,12 @@ export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string,
       fail(`the data of tensor "${name}" do not fit shape [${entry.shape.join(", ")}] or the file`);
     }
     const data = new Float32Array(count);
-    for (let i = 0; i < count; i++) {
-      data[i] = itemBytes === 4 ? view.getFloat32(at + 4 * i, true) : view.getFloat64(at + 8 * i, true);
+    if (itemBytes === 4 && LITTLE_ENDIAN) {
+      new Uint8Array(data.buffer).set(bytes.subarray(at, at + 4 * count));
+    } else {
+      for (let i = 0; i < count; i++) {
+        data[i] = itemBytes === 4 ? view.getFloat32(at + 4 * i, true) : view.getFloat64(at + 8 * i, true);
+      }
     }
     tensors.set(name, { shape: entry.shape, data });
     spans.push([start, end]);
@@ -77,15 +67,49 @@ export function parseSafetensors(bytes: Uint8Array, where?: string): Map<string,
 }
 
 /**
+ * Texts by name that a file carries besides its tensors; none is none.
+ *
+ * @throws MerclabError `data` when the bytes are no safetensors file
+ */
+export function safetensorsMetadata(bytes: Uint8Array, where?: string): Readonly<Record<string, unknown>> {
+  const metadata = readHeader(bytes, where).header[METADATA];
+  return typeof metadata === "object" && metadata !== null ? (metadata as Record<string, unknown>) : {};
+}
+
+/**
  * Float32 tensors to safetensors bytes, in the order of the map.
  *
  * @throws RangeError when data do not fit their shape, or a tensor has the reserved name `__metadata__`
  */
 export function encodeSafetensors(tensors: ReadonlyMap<string, HostTensor>): Uint8Array {
-  const header: [string, HeaderEntry][] = [];
+  const header = encodeSafetensorsHeader(tensors);
+  const arrays = [...tensors.values()].map(({ data }) => data);
+  const bytes = new Uint8Array(arrays.reduce((sum, { byteLength }) => sum + byteLength, header.length));
+  bytes.set(header);
+  let at = header.length;
+  for (const data of arrays) {
+    bytes.set(littleEndian(data), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * What comes before the data, for a writer that sends these tensor by tensor, each as `littleEndian` gives it.
+ *
+ * @throws RangeError as `encodeSafetensors`
+ */
+export function encodeSafetensorsHeader(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: [string, HeaderEntry | Readonly<Record<string, string>>][] = [];
+  if (metadata !== undefined) {
+    header.push([METADATA, metadata]);
+  }
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
-    if (name === "__metadata__") {
+    if (name === METADATA) {
       throw new RangeError(`encodeSafetensors: the name "${name}" is reserved`);
     }
     if (data.length !== sizeOf(shape)) {
@@ -100,19 +124,49 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, HostTensor>): Uin
   const encoder = new TextEncoder();
   const json = JSON.stringify(Object.fromEntries(header));
   const unaligned = encoder.encode(json).length % 8;
-  const headerText = encoder.encode(json + " ".repeat(unaligned === 0 ? 0 : 8 - unaligned));
-  const bytes = new Uint8Array(8 + headerText.length + offset);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(headerText.length), true);
-  bytes.set(headerText, 8);
-  let at = 8 + headerText.length;
-  for (const { data } of tensors.values()) {
-    for (const value of data) {
-      view.setFloat32(at, value, true);
-      at += 4;
-    }
-  }
+  const text = encoder.encode(json + " ".repeat(unaligned === 0 ? 0 : 8 - unaligned));
+  const bytes = new Uint8Array(8 + text.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
   return bytes;
+}
+
+/** The bytes of float32 numbers as files have them; not copied where the machine has them so. */
+export function littleEndian(data: Float32Array): Uint8Array {
+  if (LITTLE_ENDIAN) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  const bytes = new Uint8Array(data.byteLength);
+  const view = new DataView(bytes.buffer);
+  data.forEach((value, i) => {
+    view.setFloat32(4 * i, value, true);
+  });
+  return bytes;
+}
+
+function refuse(message: string, where: string | undefined, hint?: string): never {
+  throw new MerclabError("data", `not a readable safetensors file: ${message}`, { where, hint });
+}
+
+function readHeader(bytes: Uint8Array, where: string | undefined) {
+  if (bytes.byteLength < 8) {
+    refuse("shorter than its 8-byte header length", where);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes > bytes.byteLength - 8) {
+    refuse(`the header says ${headerBytes} bytes, the file has ${bytes.byteLength}`, where);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes)));
+  } catch {
+    refuse("its header is no JSON", where);
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    return refuse("its header is no JSON object", where);
+  }
+  return { header: header as Readonly<Record<string, unknown>>, headerBytes };
 }
 
 function isHeaderEntry(entry: unknown): entry is HeaderEntry {

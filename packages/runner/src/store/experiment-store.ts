@@ -22,6 +22,7 @@ export const TRIAL_FILES = {
   predictions: "predictions.csv",
   testProbabilities: "test-probabilities.npz",
   tracking: "tracking.json",
+  checkpoint: "checkpoint.safetensors",
   log: "worker.log",
 } as const;
 

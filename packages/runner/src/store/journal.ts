@@ -17,14 +17,39 @@ export type JournalRecord =
       readonly reason?: string;
     };
 
-export interface JournalWriter {
+/** The journal of one attempt. */
+export interface AttemptJournal {
   append(record: JournalRecord): void;
+  /**
+   * Puts in the records of epochs that an earlier attempt trained: as that one wrote them, where it is known, so that
+   * their times stay. To be called before any `append`.
+   */
+  resume(records: readonly JournalRecord[]): void;
 }
 
-/** Starts a new attempt: what an interrupted one left is replaced, since a trial repeats from its first epoch. */
-export function startJournal(file: string, open: Extract<JournalRecord, { t: "open" }>): JournalWriter {
-  writeFileSync(file, `${JSON.stringify(open)}\n`);
-  return { append: (record) => appendFileSync(file, `${JSON.stringify(record)}\n`) };
+/** Starts a new attempt, which replaces what an interrupted one left. */
+export function attemptJournal(file: string, open: Extract<JournalRecord, { t: "open" }>): AttemptJournal {
+  const earlier = earlierSteps(file);
+  const line = (record: JournalRecord): string => `${JSON.stringify(record)}\n`;
+  writeFileSync(file, line(open));
+  const append = (record: JournalRecord): void => appendFileSync(file, line(record));
+  return {
+    append,
+    resume(records) {
+      for (const record of records) {
+        append((record.t === "m" ? earlier.get(record.s) : undefined) ?? record);
+      }
+    },
+  };
+}
+
+/** Metrics that the file holds, by step; none where it cannot be read, since it is replaced. */
+function earlierSteps(file: string): Map<number, JournalRecord> {
+  try {
+    return new Map(readJournal(file).flatMap((record) => (record.t === "m" ? [[record.s, record] as const] : [])));
+  } catch {
+    return new Map();
+  }
 }
 
 /** Records up to the last complete line. @throws MerclabError `storage` for a complete line that is no record */

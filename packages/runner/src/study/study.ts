@@ -26,6 +26,7 @@ export type StudyEvent =
       readonly folder: string;
       readonly message: Epoch;
     }
+  | { readonly type: "note"; readonly spec: TrialSpec; readonly folder: string; readonly text: string }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
   | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
   | {
@@ -43,6 +44,8 @@ export interface StudyOptions {
   /** Script and arguments of a worker; `--threads N` and the folder of the study are appended. */
   readonly workerCommand: readonly [string, ...string[]];
   readonly onEvent: (event: StudyEvent) => void;
+  /** Lets running trials finish their epoch and keep a checkpoint, and starts no further one. */
+  readonly pause?: AbortSignal;
   /** Stops workers and starts no further trial. */
   readonly signal: AbortSignal;
   /** What a user types to run this again; stored with the study, for its tables. */
@@ -84,12 +87,14 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
+    const ending = AbortSignal.any([signal, ...(options.pause === undefined ? [] : [options.pause])]);
     const pool = createWorkerPool(options.workerCommand, studyFolder, signal);
+    options.pause?.addEventListener("abort", pool.pause, { once: true });
     const limit = pLimit(options.schedule.jobs);
     const load = { coresInUse: 0, running: 0, waiting: missing.length };
     const ends = missing.map(({ spec, folder }) =>
       limit(async () => {
-        if (signal.aborted) {
+        if (ending.aborted) {
           outcome.cancelled += 1;
           return;
         }
@@ -100,7 +105,11 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         onEvent({ type: "started", spec, folder });
         try {
           const end = await pool.run(spec, folder, threads, (message) => {
-            onEvent({ type: "epoch", spec, folder, message });
+            onEvent(
+              message.type === "epoch"
+                ? { type: "epoch", spec, folder, message }
+                : { type: "note", spec, folder, text: message.text },
+            );
           });
           outcome[await settleTrial(spec, folder, end, { onEvent, signal })] += 1;
         } finally {
@@ -115,6 +124,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     );
     await Promise.allSettled(ends);
     await pool.close();
+    options.pause?.removeEventListener("abort", pool.pause);
     await Promise.all(ends);
     return outcome;
   } finally {
@@ -135,7 +145,7 @@ async function settleTrial(
     return "done";
   }
   // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
-  const cancelled = signal.aborted || exit === "SIGINT";
+  const cancelled = signal.aborted || exit === "SIGINT" || status?.state === "cancelled";
   const { message, hint } = describeFailure(failure, exit, join(folder, TRIAL_FILES.log));
   if (status?.state === "running") {
     // A worker that was killed could not say so itself.

@@ -1,16 +1,26 @@
-// What runs in a worker process: a trial from its folder. Training first; the seal of the test set is opened when it
-// has ended; `result.json` comes last. Every trial has an engine of its own, which is disposed with it.
+// What runs in a worker process: a trial from its folder. Training first, from its checkpoint where it has one; the seal
+// of the test set is opened when it has ended; `result.json` comes last. Every trial has an engine of its own, which is
+// disposed with it.
 import { appendFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
-import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
+import {
+  type Checkpoints,
+  type Course,
+  checkpointFile,
+  createModel,
+  type EpochReport,
+  trainerOptions,
+  trainTrial,
+} from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
+import stringify from "safe-stable-stringify";
 import { modelParts } from "../config/plan.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
-import { metricsRecord, startJournal } from "../store/journal.ts";
+import { type AttemptJournal, attemptJournal, type JournalRecord, metricsRecord } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
 
@@ -21,6 +31,8 @@ export type RunnerMessage =
       /** Of the trial. */
       readonly folder: string;
     }
+  /** Finish the epoch, keep a checkpoint, and end the trial. */
+  | { readonly type: "pause" }
   | { readonly type: "end" };
 
 /** What a worker tells its runner. */
@@ -34,6 +46,8 @@ export type WorkerMessage =
       /** The metric that chooses the epoch, on the validation part. */
       readonly valid: number;
     }
+  /** Something about the trial that a user should know. */
+  | { readonly type: "note"; readonly text: string }
   | {
       readonly type: "failed";
       readonly message: string;
@@ -41,7 +55,7 @@ export type WorkerMessage =
       readonly hint?: string | undefined;
     }
   | {
-      /** The trial is done. */
+      /** The trial is done, or paused. */
       readonly type: "ended";
       /** False where the trial left tensors behind: the next one needs a fresh process. */
       readonly isReusable: boolean;
@@ -54,17 +68,22 @@ export interface WorkerSite {
   readonly threads: number | undefined;
   readonly versions: Readonly<Record<string, string>>;
   readonly report: (message: WorkerMessage) => void;
+  /** How checkpoints are timed, and when trials pause; a checkpoint after every epoch when absent. */
+  readonly course?: Pick<Course, "checkpointSeconds" | "isPausing">;
 }
 
 /**
  * Runs the trial of a folder; returns at once when it is done already.
  *
- * @returns tensors that it left behind: none, unless a plugin keeps some
+ * @returns tensors that it left behind (none, unless a plugin keeps some), and whether it was paused
  */
-export async function runTrialFolder(folder: string, site: WorkerSite): Promise<{ readonly leftTensors: number }> {
+export async function runTrialFolder(
+  folder: string,
+  site: WorkerSite,
+): Promise<{ readonly leftTensors: number; readonly isPaused: boolean }> {
   const { spec, status, result } = await readTrial(folder);
   if (result !== undefined) {
-    return { leftTensors: 0 };
+    return { leftTensors: 0, isPaused: false };
   }
   const running: TrialStatus = {
     state: "running",
@@ -74,7 +93,7 @@ export async function runTrialFolder(folder: string, site: WorkerSite): Promise<
   };
   await writeJson(join(folder, TRIAL_FILES.status), running);
   const file = (name: keyof typeof TRIAL_FILES) => join(folder, TRIAL_FILES[name]);
-  const journal = startJournal(file("journal"), {
+  const journal = attemptJournal(file("journal"), {
     t: "open",
     format: 1,
     runKey: spec.id,
@@ -82,11 +101,17 @@ export async function runTrialFolder(folder: string, site: WorkerSite): Promise<
     ts: Date.now(),
   });
   try {
-    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal.append, file);
+    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal, file);
+    if (trialResult === undefined) {
+      journal.append({ t: "end", status: "KILLED", ts: Date.now(), reason: "paused" });
+      await writeJson(file("status"), { ...running, state: "cancelled", endedAt: new Date().toISOString() });
+      return { leftTensors, isPaused: true };
+    }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
     await writeJson(file("result"), trialResult);
     await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
-    return { leftTensors };
+    await rm(file("checkpoint"), { force: true });
+    return { leftTensors, isPaused: false };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
@@ -99,9 +124,9 @@ export async function runTrialFolder(folder: string, site: WorkerSite): Promise<
 async function trainAndScore(
   spec: TrialSpec,
   site: WorkerSite,
-  append: ReturnType<typeof startJournal>["append"],
+  journal: AttemptJournal,
   file: (name: keyof typeof TRIAL_FILES) => string,
-): Promise<{ trialResult: TrialResult; leftTensors: number }> {
+): Promise<{ trialResult: TrialResult | undefined; leftTensors: number }> {
   const { config } = spec;
   const { registry } = site;
   const datasetPlugin = registry.get("dataset", config.dataset.name);
@@ -128,6 +153,25 @@ async function trainAndScore(
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
   const model = createModel(modelParts(config, registry), dataset);
+  const used = { ...site.versions, ...(await enginePlugin.probe()).versions };
+  const note = (text: string) => {
+    appendFileSync(file("log"), `${text}\n`);
+    site.report({ type: "note", text });
+  };
+  const stored = checkpointFile(file("checkpoint"), stringify([spec.id, used]) as string, (reason) =>
+    note(`${reason}; the trial starts over`),
+  );
+  const checkpoints: Checkpoints = {
+    async load() {
+      const checkpoint = await stored.load();
+      if (checkpoint !== undefined) {
+        journal.resume(checkpoint.epochs.map(epochRecord));
+        note(`goes on after epoch ${checkpoint.epochs.length} of ${options.epochs}`);
+      }
+      return checkpoint;
+    },
+    save: stored.save,
+  };
   const outcome = await trainTrial(
     {
       model,
@@ -140,10 +184,9 @@ async function trainAndScore(
       options,
       seed: spec.seed,
     },
-    ({ epoch, train, valid, seconds }) => {
-      append(
-        metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds }),
-      );
+    (report) => {
+      const { epoch, train, valid, seconds } = report;
+      journal.append(epochRecord(report));
       site.report({
         type: "epoch",
         epoch,
@@ -153,8 +196,12 @@ async function trainAndScore(
         valid: valid[options.selectBy] ?? Number.NaN,
       });
     },
+    { ...site.course, checkpoints },
   ).finally(() => engine.dispose());
   const leftTensors = memory().numTensors - tensorsBefore;
+  if (outcome === undefined) {
+    return { trialResult: undefined, leftTensors };
+  }
   const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
   shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
   await writeFile(
@@ -183,9 +230,13 @@ async function trainAndScore(
     seconds: outcome.seconds,
     threads,
     parameters: model.count,
-    versions: { ...site.versions, ...(await enginePlugin.probe()).versions },
+    versions: used,
   };
   return { trialResult, leftTensors };
+}
+
+function epochRecord({ epoch, train, valid, seconds }: EpochReport): JournalRecord {
+  return metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds });
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {

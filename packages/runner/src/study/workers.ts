@@ -11,6 +11,8 @@ import { TRIAL_FILES } from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
 import type { RunnerMessage, WorkerMessage } from "./worker.ts";
 
+/** What a worker says of a trial while it runs. */
+export type TrialNews = Extract<WorkerMessage, { type: "epoch" | "note" }>;
 export type Epoch = Extract<WorkerMessage, { type: "epoch" }>;
 
 /** How a worker's part in a trial ended; the trial's folder tells whether it is done. */
@@ -22,7 +24,9 @@ export interface WorkerEnd {
 
 export interface WorkerPool {
   /** Runs the trial of a folder, in a process that waits for one or a new one. */
-  run(spec: TrialSpec, folder: string, threads: number, onEpoch: (message: Epoch) => void): Promise<WorkerEnd>;
+  run(spec: TrialSpec, folder: string, threads: number, onNews: (message: TrialNews) => void): Promise<WorkerEnd>;
+  /** Has running trials end after their epoch, with a checkpoint. */
+  pause(): void;
   /** Ends processes that wait, but for this number. */
   keep(count: number): void;
   /** Ends all processes, which must be waiting or killed; settled when they are gone. */
@@ -68,7 +72,12 @@ export function createWorkerPool(
   };
 
   return {
-    async run(spec, folder, threads, onEpoch) {
+    pause() {
+      for (const worker of living) {
+        worker.pause();
+      }
+    },
+    async run(spec, folder, threads, onNews) {
       const key = stringify([spec.config.engine, threads]) as string;
       const known = waiting.find((each) => each.key === key);
       // Another one that waits has the wrong engine or number of threads, and makes room.
@@ -80,7 +89,7 @@ export function createWorkerPool(
         found?.end();
       }
       const worker = known ?? start(key, threads);
-      const { isReusable, ...end } = await worker.run(folder, onEpoch);
+      const { isReusable, ...end } = await worker.run(folder, onNews);
       if (isReusable && !signal.aborted) {
         waiting.push(worker);
       } else {
@@ -130,15 +139,15 @@ class Worker {
   }
 
   /** @throws MerclabError `storage` when the log cannot be written */
-  async run(folder: string, onEpoch: (message: Epoch) => void): Promise<WorkerEnd & { isReusable: boolean }> {
+  async run(folder: string, onNews: (message: TrialNews) => void): Promise<WorkerEnd & { isReusable: boolean }> {
     this.log = join(folder, TRIAL_FILES.log);
     writeFileSync(this.log, "");
     let failure: WorkerEnd["failure"];
     let listen: (message: WorkerMessage) => void = () => undefined;
     const ended = new Promise<boolean>((resolve) => {
       listen = (message) => {
-        if (message.type === "epoch") {
-          onEpoch(message);
+        if (message.type === "epoch" || message.type === "note") {
+          onNews(message);
         } else if (message.type === "failed") {
           failure = message;
         } else {
@@ -168,6 +177,10 @@ class Worker {
   /** Lets a worker that waits end. (One that is hung up on from here would never be told as closed.) */
   end(): void {
     this.tell({ type: "end" });
+  }
+
+  pause(): void {
+    this.tell({ type: "pause" });
   }
 
   kill(): void {
