@@ -1,10 +1,11 @@
 // The counter of costs against formulas by hand, for linear, concat and LMAM (multiplications of section 3.8 of its
 // complexity, parameters of its tables), and one whole model.
 import { countParameters, createEagerEngine } from "@merclab/core";
+import { CLASSES, DIMS } from "@merclab/plugin-kit";
 import { fusionCost, modelCost, STANDARD_BATCH } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { CLASSES, DIMS, modelOf, partsOf } from "./support/contract.ts";
+import { modelOf, partsOf } from "./support/contract.ts";
 
 const MODALITIES = ["text", "audio", "visual"];
 const M = MODALITIES.length;
@@ -74,8 +75,8 @@ describe("cost", () => {
     const model = modelOf({ encoder: ["linear", { dim: 8 }], fusion: ["concat"] });
     const widths = MODALITIES.map((name) => ({ name, dim: DIMS[name] ?? 0 }));
     const inputs = widths.reduce((sum, { dim }) => sum + dim, 0);
-    expect(modelCost(model, widths).utterance.products).toBe(2 * (inputs * 8 + M * 8 * CLASSES));
-    expect(model.count.total).toBe(inputs * 8 + M * 8 + M * 8 * CLASSES + CLASSES);
+    expect(modelCost(model, widths).utterance.products).toBe(2 * (inputs * 8 + M * 8 * CLASSES.length));
+    expect(model.count.total).toBe(inputs * 8 + M * 8 + M * 8 * CLASSES.length + CLASSES.length);
     expect(memory().numTensors).toBe(before);
   });
 });

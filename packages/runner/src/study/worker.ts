@@ -4,9 +4,9 @@ import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, type PluginRegistry } from "@merclab/core";
+import { MerclabError, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
-import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
+import { createModel, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
@@ -104,6 +104,7 @@ async function trainAndScore(
 ): Promise<{ trialResult: TrialResult; leftTensors: number }> {
   const { config } = spec;
   const { registry } = site;
+  refuseChangedCode(config, registry);
   const datasetPlugin = registry.get("dataset", config.dataset.name);
   const source = datasetPlugin.create(datasetPlugin.options.parse(config.dataset.options), { dataRoot: site.dataRoot });
   const loaded = await source.load();
@@ -128,6 +129,7 @@ async function trainAndScore(
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
   const model = createModel(modelParts(config, registry), dataset);
+  const cost = tryModelCost(model, dataset.modalities);
   const outcome = await trainTrial(
     {
       model,
@@ -183,9 +185,22 @@ async function trainAndScore(
     seconds: outcome.seconds,
     threads,
     parameters: model.count,
+    cost,
     versions: { ...site.versions, ...(await enginePlugin.probe()).versions },
   };
   return { trialResult, leftTensors };
+}
+
+/** A worker loads plugins itself: what a user saved since the plan was made would train under the old trial's name. */
+function refuseChangedCode(config: TrialSpec["config"], registry: PluginRegistry): void {
+  for (const kind of PLUGIN_KINDS) {
+    const { name, code } = config[kind];
+    if (registry.get(kind, name).code !== code) {
+      throw new MerclabError("config", `the code of ${kind} ${name} changed since the trial was planned`, {
+        hint: 'Run the experiment again: changed code makes new trials ("exp plan" shows them).',
+      });
+    }
+  }
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
