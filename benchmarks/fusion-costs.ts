@@ -33,7 +33,9 @@ const VARIANTS: readonly (readonly [name: string, options: object])[] = [
 const registry = createRegistry();
 await createEagerEngine("cpu").start();
 const { dialogues, utterances } = STANDARD_BATCH;
-console.log(`three modalities of width ${dim}, ${dialogues} dialogues of ${utterances} utterances, evaluation: per utterance\n`);
+console.log(
+  `three modalities of width ${dim}, ${dialogues} dialogues of ${utterances} utterances, evaluation: per utterance\n`,
+);
 const heads = ["fusion", "parameters", "kFLOP, products", "kFLOP, other", "width"];
 console.log(row(heads));
 for (const [name, options] of VARIANTS) {

@@ -1,4 +1,5 @@
 export { checkLaw, checkLaws } from "./check-laws.ts";
+export { type FuseRequest, fuse } from "./fuse.ts";
 export type { Finding, Law, LawReport } from "./law.ts";
 export { LAWS } from "./laws/index.ts";
 export {
@@ -14,5 +15,6 @@ export {
   toTensors,
 } from "./material/batch.ts";
 export { drawnParameters, logitsOf, lossOf, randomOf } from "./material/evaluate.ts";
+export { NEW_KINDS, type NewKind, type NewPlugin, newPlugin } from "./scaffold/index.ts";
 export { modelOf, type Subject, TESTED_KINDS, type TestedKind } from "./subject.ts";
 export { type Surrounded, subjectOf } from "./subject-of.ts";

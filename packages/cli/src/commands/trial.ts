@@ -17,12 +17,12 @@ export function trialCommand(): Command {
     .description("Run the trial of a folder (what launchers call); does nothing when it is done")
     .argument("<folder>", "a folder with a trial.json")
     .action(async (folder: string, options: TrialOptions) => {
-      await openTrials(options)(folder);
+      await (await openTrials(options))(folder);
     });
   const work = new Command("work")
     .description("Run the trials that exp run sends, one after another")
     .argument("<folder>", "the folder of their study, for who reads a list of processes")
-    .action(async (_folder: string, options: TrialOptions) => obeyRunner(openTrials(options)));
+    .action(async (_folder: string, options: TrialOptions) => obeyRunner(() => openTrials(options)));
   for (const command of [run, work]) {
     command
       .option("--data <dir>", "data root")
@@ -31,14 +31,14 @@ export function trialCommand(): Command {
   return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
 }
 
-function openTrials(options: TrialOptions) {
-  const { registry, places } = openSite(options);
+async function openTrials(options: TrialOptions) {
+  const { registry, places } = await openSite(options);
   const site = { registry, dataRoot: places.dataRoot, threads: options.threads, versions: versions(), report: tell };
   return (folder: string) => runTrialFolder(folder, site);
 }
 
 /** Runs what the runner sends until it says the end, or until a trial fails, which ends the process. */
-async function obeyRunner(runTrial: ReturnType<typeof openTrials>): Promise<void> {
+async function obeyRunner(open: () => ReturnType<typeof openTrials>): Promise<void> {
   if (process.send === undefined) {
     throw new MerclabError("config", "exp trial work is started by exp run, and told what to do by it", {
       hint: "To run one trial: exp trial run FOLDER",
@@ -53,8 +53,11 @@ async function obeyRunner(runTrial: ReturnType<typeof openTrials>): Promise<void
   }
   // Ctrl-C reaches all processes of a terminal: the runner stops its workers, and keeps what they have finished.
   process.on("SIGINT", () => undefined);
+  // It keeps what comes while plugins are still loading.
+  const messages = on(process, "message") as AsyncIterable<[RunnerMessage]>;
   try {
-    for await (const [message] of on(process, "message") as AsyncIterable<[RunnerMessage]>) {
+    const runTrial = await open();
+    for await (const [message] of messages) {
       if (message.type === "end") {
         process.exit(); // whatever a plugin left open
       }

@@ -161,9 +161,7 @@ export const nothingLaw: Law = {
   check: (subject) =>
     withModel(subject, (model, parameters) => {
       const whole = batchOf();
-      const present = Object.fromEntries(
-        Object.keys(whole.features).map((name) => [name, [1, 1, 1, 0, 0, 0, 0, 0]]),
-      );
+      const present = Object.fromEntries(Object.keys(whole.features).map((name) => [name, [1, 1, 1, 0, 0, 0, 0, 0]]));
       const batch = toTensors({ ...whole, present, bucket: { tokens: 10, time: 5 } });
       const problems: string[] = [];
       let count = 0;
@@ -183,7 +181,12 @@ export const nothingLaw: Law = {
 };
 
 /** One modality, two and four, of any name. */
-const SETS: readonly (readonly string[])[] = [["text"], ["text", "visual"], ["audio", "gaze"], ["gaze", "visual", "text", "pulse"]];
+const SETS: readonly (readonly string[])[] = [
+  ["text"],
+  ["text", "visual"],
+  ["audio", "gaze"],
+  ["gaze", "visual", "text", "pulse"],
+];
 
 export const modalitiesLaw: Law = {
   name: "modalities",

@@ -1,8 +1,9 @@
 // What the model costs; a law only in that it can be counted.
-import { STANDARD_BATCH, tryModelCost } from "@merclab/trainer";
+import { countParameters, MerclabError } from "@merclab/core";
+import { fusionCost, STANDARD_BATCH, tryModelCost } from "@merclab/trainer";
 import type { Law } from "../law.ts";
 import { DIMS, MODALITIES } from "../material/batch.ts";
-import { modelOf } from "../subject.ts";
+import { modelOf, type Subject } from "../subject.ts";
 
 export const costLaw: Law = {
   name: "cost",
@@ -18,11 +19,11 @@ export const costLaw: Law = {
     if ("unknown" in cost) {
       return { figures: "", problems: [cost.unknown] };
     }
-    const whole = (flops: number) => Math.round(flops).toLocaleString("en-US");
     const { dialogues, utterances } = STANDARD_BATCH;
     const { utterance, batch } = cost;
     return {
       figures:
+        ownCost(subject) +
         `the model of this check: ${whole(utterance.products)} FLOP an utterance in products, ` +
         `${whole(utterance.elementwise)} in everything else; ${whole(batch.products)} and ${whole(batch.elementwise)} ` +
         `for ${dialogues} dialogues of ${utterances}`,
@@ -30,3 +31,32 @@ export const costLaw: Law = {
     };
   },
 };
+
+/** Width at which fusions are compared, where they accept it. */
+const WIDTH = 128;
+
+/** What a fusion costs by itself. */
+function ownCost({ kind, parts }: Subject): string {
+  if (kind !== "fusion") {
+    return "";
+  }
+  const { plugin, options } = parts.fusion;
+  try {
+    const fusion = plugin.create(options, { modalities: MODALITIES, dim: WIDTH });
+    const { products, elementwise } = fusionCost(fusion, MODALITIES, WIDTH).utterance;
+    const { total } = countParameters(fusion.parameters);
+    return (
+      `alone at width ${WIDTH} it has ${whole(total)} parameters, and takes ${whole(products)} FLOP an utterance in ` +
+      `products and ${whole(elementwise)} in everything else; `
+    );
+  } catch (error) {
+    if (error instanceof MerclabError) {
+      return "";
+    }
+    throw error;
+  }
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}

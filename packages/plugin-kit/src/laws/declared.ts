@@ -18,7 +18,7 @@ import { dispose, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Finding, Law } from "../law.ts";
 import { batchWithHoles, CLASSES, toTensors } from "../material/batch.ts";
 import { drawnParameters, randomOf } from "../material/evaluate.ts";
-import { modelOf, type Subject } from "../subject.ts";
+import { modelOf } from "../subject.ts";
 
 export const optionsLaw: Law = {
   name: "options",
@@ -120,9 +120,7 @@ function watched({ encoder, fusion, objective, balancer }: ModelParts, expectSha
     encoder: watch(encoder, (made) => watchEncoder(made, expectShape)),
     fusion: watch(fusion, (made, { dim }) => watchFusion(made, dim, expectShape)),
     objective: watch(objective, (made) => watchObjective(made, expectShape)),
-    ...(balancer === undefined
-      ? {}
-      : { balancer: watch(balancer, (made) => watchBalancer(made, expectShape)) }),
+    ...(balancer === undefined ? {} : { balancer: watch(balancer, (made) => watchBalancer(made, expectShape)) }),
   };
 }
 

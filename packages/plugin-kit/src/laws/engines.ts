@@ -31,7 +31,8 @@ export const enginesLaw: Law = {
       let largest = 0;
       for (const [name, expected] of Object.entries(reference)) {
         const scale = Math.max(1e-3, ...expected.map(Math.abs));
-        const worst = Math.max(...expected.map((value, i) => Math.abs(value - (found[name]?.[i] ?? Number.NaN)))) / scale;
+        const worst =
+          Math.max(...expected.map((value, i) => Math.abs(value - (found[name]?.[i] ?? Number.NaN)))) / scale;
         largest = Math.max(largest, worst);
         if (!(worst < BOUND)) {
           problems.push(`on ${engine.name} ${name} differs by ${short(worst)} of its largest number`);

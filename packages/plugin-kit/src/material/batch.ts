@@ -1,5 +1,13 @@
 // Batches from plain arrays, so that a law can pad, permute and spoil them row by row.
-import { createLayout, drawNormal, foldKey, type Inputs, keyFromSeed, layoutTensors, type Targets } from "@merclab/core";
+import {
+  createLayout,
+  drawNormal,
+  foldKey,
+  type Inputs,
+  keyFromSeed,
+  layoutTensors,
+  type Targets,
+} from "@merclab/core";
 import { dispose, type Tensor1D, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
 
 /** Widths of the features that laws are checked with. */

@@ -15,7 +15,8 @@ const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, flops: 
 
 export function cellText(column: TableColumn, cell: TableCell): CellText {
   const { marks, value } = { marks: cell.notes, value: valueText(column, cell) };
-  const spread = cell.sd === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(cell.sd, column.unit);
+  const spread =
+    cell.sd === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(cell.sd, column.unit);
   return { value, spread, marks };
 }
 
