@@ -15,7 +15,7 @@ export default definePlugin({
   options: z.strictObject({ smoothing: z.number().min(0).lt(1).default(0.1) }),
   create: ({ smoothing }) => ({
     parameters: [], // an objective may own some, which only training needs
-    needs: new Set(), // what a fusion must give besides its logits, e.g. "streams"
+    needs: new Set<never>(), // what a fusion must give besides its logits, e.g. "streams"
     // logits: [tokens, classes]; targets: labels [tokens] and mask [tokens], 0 = padding, which must not count.
     loss: (_parameters, logits, _outputs, targets) => {
       const task = crossEntropy(logits, targets);
