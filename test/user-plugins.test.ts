@@ -82,7 +82,9 @@ test(
         name: "mine",
         from: "./fusions/mine.ts",
         code: expect.stringMatching(/^sha256:/),
-        options: [{ name: "dropout", type: "number ≥ 0, < 1", default: "0.1" }],
+        options: [
+          { name: "dropout", type: "number ≥ 0, < 1", default: "0.1", meaning: "on the fused rows, in training" },
+        ],
       }),
     );
   },

@@ -12,7 +12,9 @@ export default definePlugin({
   name: "${name}",
   summary: "Weighted mean of the modalities that were observed",
   // Set with fusion.${name}.dropout=0.2; each option has a default, and what is not listed is refused.
-  options: z.strictObject({ dropout: z.number().min(0).lt(1).default(0.1) }),
+  options: z.strictObject({
+    dropout: z.number().min(0).lt(1).default(0.1).describe("on the fused rows, in training"),
+  }),
   // modalities: names in order, e.g. ["text", "audio"]; dim: width of every stream.
   create: (options, { modalities, dim }) => ({
     dim, // width of what comes out
