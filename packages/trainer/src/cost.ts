@@ -10,7 +10,7 @@ import {
   type Parameters,
 } from "@merclab/core";
 import { dispose, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
-import { countFlops, type Flops, JitError, placeholder } from "tfjs-jit/flops";
+import { countFlops, type Flops, placeholder } from "tfjs-jit/flops";
 import type { Model } from "./model.ts";
 
 /** What is counted, whatever the data: attention costs more in long dialogues. Every modality is observed. */
@@ -24,12 +24,12 @@ export interface Cost {
   readonly utterance: Flops;
 }
 
-/** Features to logits; objective and balancer belong to training. @throws JitError where it cannot be traced */
+/** Features to logits; objective and balancer belong to training. @throws Error where it cannot be traced */
 export function modelCost(model: Model, modalities: readonly ModalityInfo[]): Cost {
   return forwardCost(model.parameters, modalities, (parameters, inputs) => model.logits(parameters, inputs, {}));
 }
 
-/** Streams of width `dim` to fused rows. @throws JitError where it cannot be traced */
+/** Streams of width `dim` to fused rows. @throws Error where it cannot be traced */
 export function fusionCost(fusion: Fusion, modalities: readonly string[], dim: number): Cost {
   return forwardCost(
     fusion.parameters,
@@ -38,15 +38,15 @@ export function fusionCost(fusion: Fusion, modalities: readonly string[], dim: n
   );
 }
 
-/** The cost, or in its place why it cannot be known: the model reads values, or uses an op that has no rule. */
+/**
+ * The cost, or in its place why it cannot be known: the model reads values, or uses an op that has no rule. Counting
+ * fails no trial; what is wrong with the model itself shows when it trains.
+ */
 export function tryModelCost(model: Model, modalities: readonly ModalityInfo[]): Cost | { readonly unknown: string } {
   try {
     return modelCost(model, modalities);
   } catch (error) {
-    if (error instanceof JitError) {
-      return { unknown: error.message };
-    }
-    throw error;
+    return { unknown: error instanceof Error ? error.message : String(error) };
   }
 }
 

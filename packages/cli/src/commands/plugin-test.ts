@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { MerclabError } from "@merclab/core";
-import { checkLaws, type LawReport, subjectOf, TESTED_KINDS, type TestedKind } from "@merclab/plugin-kit";
+import { checkLaws, LAWS, type LawReport, subjectOf, TESTED_KINDS, type TestedKind } from "@merclab/plugin-kit";
 import { type AssignmentValue, parseOverride } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
@@ -74,7 +74,9 @@ async function test(what: string, given: readonly string[], { idle, json = false
       `\n${own.passed ? pc.green("✓") : pc.red("✗")} ${relative("", own.file)}${own.passed ? "" : `\n${own.output}`}`,
     );
   }
-  const verdict = broken === 0 ? `${laws.length} laws hold` : `${broken} of ${laws.length} laws are broken`;
+  const left = LAWS.length - laws.length;
+  const leftOut = left === 0 ? "" : `; ${left} more were not checked, since the model does not run`;
+  const verdict = broken === 0 ? `${laws.length} laws hold` : `${broken} of ${laws.length} laws are broken${leftOut}`;
   const tests = own === undefined ? "" : own.passed ? ", its own tests pass" : ", its own tests fail";
   printText(`\n${failed ? pc.red(`${verdict}${tests}`) : pc.green(`${verdict}${tests}`)}`);
   return failed ? EXIT.failed : EXIT.done;
