@@ -55,7 +55,7 @@ const program = new Command("bench")
   });
 
 async function bench(options: BenchOptions): Promise<number> {
-  const { places, registry } = openSite(options.data === undefined ? {} : { data: options.data });
+  const { places, registry } = await openSite(options.data === undefined ? {} : { data: options.data });
   const rows = options.rows.map(findRow);
   const engineThreads = createNamedEngine(options.engine, options.threads, registry).threads;
   const wanted = rows.some(({ sides }) => sides === "ours-and-reference") ? findPython(options.python) : undefined;

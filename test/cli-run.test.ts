@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dataCommand } from "../packages/cli/src/commands/data.ts";
 import { doctorCommand } from "../packages/cli/src/commands/doctor.ts";
 import { lsCommand } from "../packages/cli/src/commands/ls.ts";
+import { newCommand } from "../packages/cli/src/commands/new.ts";
 import { planCommand } from "../packages/cli/src/commands/plan.ts";
+import { pluginCommand } from "../packages/cli/src/commands/plugin.ts";
 import { runCommand } from "../packages/cli/src/commands/run.ts";
 import { showCommand } from "../packages/cli/src/commands/show.ts";
 import { tableCommand } from "../packages/cli/src/commands/table.ts";
@@ -178,12 +180,20 @@ describe("what looks at stored runs", () => {
 });
 
 describe("help", () => {
-  const commands = [runCommand, planCommand, tableCommand, lsCommand, showCommand, dataCommand, doctorCommand].flatMap(
-    (create) => {
-      const command = create();
-      return command.commands.length === 0 ? [command] : [...command.commands];
-    },
-  );
+  const commands = [
+    runCommand,
+    planCommand,
+    tableCommand,
+    lsCommand,
+    showCommand,
+    dataCommand,
+    newCommand,
+    pluginCommand,
+    doctorCommand,
+  ].flatMap((create) => {
+    const command = create();
+    return command.commands.length === 0 ? [command] : [...command.commands];
+  });
 
   test.each(commands.map((command) => [command.name(), command] as const))("of %s has examples", async (_, command) => {
     let text = "";
@@ -200,7 +210,7 @@ describe("help", () => {
   test("of exp names every command", async () => {
     const { code, stdout } = await place.exp("--help");
     expect(code).toBe(0);
-    for (const name of ["run", "plan", "table", "ls", "show", "data", "doctor"]) {
+    for (const name of ["run", "plan", "table", "ls", "show", "data", "new", "plugin", "doctor"]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, "m"));
     }
   }, 60_000);

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Starts the command from its TypeScript sources.
-import { register } from "tsx/esm/api";
+import "./register.mjs";
 
-register();
 await import("../src/main.ts");

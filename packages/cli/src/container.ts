@@ -23,7 +23,7 @@ const KIND_TOKENS = Object.fromEntries(PLUGIN_KINDS.map((kind) => [kind, Symbol.
 >;
 
 /** All plugins that come with merclab. */
-const SHIPPED: readonly Plugin[] = [
+export const SHIPPED: readonly Plugin[] = [
   ...corePlugins,
   ...onnxPlugins,
   ...dataPlugins,

@@ -11,6 +11,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
+  new: async () => (await import("./commands/new.ts")).newCommand(),
+  plugin: async () => (await import("./commands/plugin.ts")).pluginCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   trial: async () => (await import("./commands/trial.ts")).trialCommand(),
 };

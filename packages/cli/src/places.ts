@@ -7,6 +7,9 @@ import { MerclabError } from "@merclab/core";
 /** The checkout or package that this file belongs to. */
 const HOME = resolve(import.meta.dirname, "../../..");
 
+/** Config groups that come with merclab. */
+export const SHIPPED_CONFIGS = join(HOME, "configs");
+
 export interface Places {
   readonly runs: string;
   readonly experiments: readonly string[];
@@ -25,7 +28,7 @@ export function findPlaces(options: PlaceOptions, environment = process.env, cwd
   return {
     runs: resolve(cwd, options.runs ?? "runs"),
     experiments: unique([join(cwd, "experiments"), join(HOME, "experiments")]),
-    configs: unique([join(cwd, "configs"), join(HOME, "configs")]),
+    configs: unique([join(cwd, "configs"), SHIPPED_CONFIGS]),
     dataRoot: findDataRoot(options.data, environment, cwd),
   };
 }

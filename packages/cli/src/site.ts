@@ -2,19 +2,28 @@
 import { createRequire } from "node:module";
 import type { PluginRegistry } from "@merclab/core";
 import { type ConfigGroups, createConfigGroups } from "@merclab/runner";
-import { createRegistry } from "./container.ts";
+import { createRegistry, SHIPPED } from "./container.ts";
 import { findPlaces, type PlaceOptions, type Places } from "./places.ts";
+import { loadUserPlugins, type UserPlugins } from "./user-plugins/load.ts";
 
 export interface Site {
   readonly places: Places;
   readonly registry: PluginRegistry;
   readonly groups: ConfigGroups;
+  /** Plugins of the working folder's merclab.yaml, which are in the registry too. */
+  readonly own: readonly UserPlugins[];
 }
 
-export function openSite(options: PlaceOptions): Site {
+/** @throws MerclabError `config` for plugins that cannot be loaded */
+export async function openSite(options: PlaceOptions): Promise<Site> {
   const places = findPlaces(options);
-  const registry = createRegistry();
-  return { places, registry, groups: createConfigGroups(places.configs, registry) };
+  return siteWith(places, await loadUserPlugins(process.cwd()));
+}
+
+/** A site with these plugins beside those that come with merclab. */
+export function siteWith(places: Places, own: readonly UserPlugins[]): Site {
+  const registry = createRegistry([...SHIPPED, ...own.flatMap(({ plugins }) => plugins)]);
+  return { places, registry, groups: createConfigGroups(places.configs, registry), own };
 }
 
 /** Versions that go with every result. */

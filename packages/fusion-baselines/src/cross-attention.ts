@@ -23,12 +23,21 @@ const NORM_EPSILON = 1e-5;
 
 const crossAttentionOptions = z.strictObject({
   numHeads: z.int().positive().default(8),
-  /** Layers of each directed pair; from the second on, answers ask again. */
-  numLayers: z.int().positive().default(1),
-  /** `block`: pre-norm attention and a feed-forward layer, as in MulT; `bare`: attention alone. */
-  form: z.enum(["block", "bare"]).default("block"),
-  /** On attention weights, attended values and feed-forward layers. */
-  dropout: z.number().min(0).lt(1).default(0.1),
+  numLayers: z
+    .int()
+    .positive()
+    .default(1)
+    .describe("layers of each directed pair; from the second on, answers ask again"),
+  form: z
+    .enum(["block", "bare"])
+    .default("block")
+    .describe("block: pre-norm attention and a feed-forward layer, as in MulT; bare: attention alone"),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe("on attention weights, attended values and feed-forward layers"),
 });
 
 type CrossAttentionOptions = z.output<typeof crossAttentionOptions>;

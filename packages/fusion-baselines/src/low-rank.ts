@@ -10,7 +10,7 @@ export const lowRankPlugin = definePlugin({
   kind: "fusion",
   name: "lmf",
   summary: "Low-rank multimodal fusion: tensor fusion with a weight of low rank",
-  options: z.strictObject({ rank: z.int().positive().default(4) }),
+  options: z.strictObject({ rank: z.int().positive().default(4).describe("outer products in the sum") }),
   create: ({ rank }, { modalities, dim }) => {
     const specs = [
       ...modalities.flatMap((name) => linearSpecs(`lmf.${name}`, dim, rank * dim)),

@@ -9,8 +9,7 @@ export const concatPlugin = definePlugin({
   name: "concat",
   summary: "Modalities side by side, optionally mapped back to the width of one",
   options: z.strictObject({
-    /** A linear map to the width of one stream. */
-    projection: z.boolean().default(false),
+    projection: z.boolean().default(false).describe("a linear map back to the width of one stream"),
   }),
   create: ({ projection }, { modalities, dim }) => {
     const width = modalities.length * dim;
@@ -26,7 +25,9 @@ export const sumPlugin = definePlugin({
   kind: "fusion",
   name: "sum",
   summary: "Sum or mean of the modalities that were observed; no parameters",
-  options: z.strictObject({ reduce: z.enum(["sum", "mean"]).default("sum") }),
+  options: z.strictObject({
+    reduce: z.enum(["sum", "mean"]).default("sum").describe("over the modalities that were observed"),
+  }),
   create: ({ reduce }, { modalities, dim }) =>
     createBaseline(modalities, dim, [], (_parameters, observed) => ({
       fused: reduce === "sum" ? (addN([...observed.rows]) as Tensor2D) : meanOfObserved(observed.rows, observed),

@@ -14,8 +14,12 @@ export const tensorFusionPlugin = definePlugin({
   name: "tfn",
   summary: "Tensor fusion: the outer product of all modalities, narrowed first",
   options: z.strictObject({
-    /** Width of each modality in the product, without the constant; null = that of the streams. */
-    modalityDim: z.int().positive().nullable().default(8),
+    modalityDim: z
+      .int()
+      .positive()
+      .nullable()
+      .default(8)
+      .describe("width of each modality in the product, without the constant; null = that of the streams"),
   }),
   create: ({ modalityDim }, { modalities, dim }) => {
     const width = modalityDim ?? dim;

@@ -149,6 +149,31 @@ describe("numbers", () => {
     expect(print("pearson-r", -0.5, 0.25)).toStrictEqual(["-0.500", "0.250", "+0.750"]);
   });
 
+  it("prints floating-point operations in millions an utterance, where they are known", () => {
+    const flops = { products: 1_234_567, elementwise: 89 };
+    const costs = [{ utterance: flops, batch: flops }, { unknown: "it reads values" }, undefined];
+    const cells = costs.map((cost) => {
+      const spec = createSpec({ fusion: "sdt" });
+      const result = { ...createResult(spec), ...(cost === undefined ? {} : { cost }) };
+      const wanted = {
+        columns: [],
+        rows: "fusion",
+        metrics: ["accuracy"],
+        show: ["valid-selected"],
+        details: ["flops"],
+      };
+      const table = compileTable(tableSpec.parse(wanted), [{ spec, result }]);
+      const [, , head, , row] = formatTable(table, "md").split("\n");
+      return [head, row].map((line) => line?.split("|").at(-2)?.trim());
+    });
+    const head = "MFLOP<br>(an utterance)";
+    expect(cells).toStrictEqual([
+      [head, "1.235"],
+      [head, "n/a"],
+      [head, "n/a"],
+    ]);
+  });
+
   it("has no minus zero", () => {
     expect(print("accuracy", 0.500001, 0.5)).toStrictEqual(["50.00", "50.00", "0.00"]);
   });

@@ -1,7 +1,16 @@
 export { type Checkpoint, type Checkpoints, checkpointFile } from "./checkpoint.ts";
+export { type Cost, fusionCost, modelCost, STANDARD_BATCH, tryModelCost } from "./cost.ts";
 export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
 export { SELECTION_METRICS, type TrainerOptions, trainerOptions } from "./settings.ts";
-export { type StepResult, type TrainingBatch, type TrainState, trainableParameters, trainStep } from "./step.ts";
+export {
+  type Balanced,
+  balancedGradients,
+  type StepResult,
+  type TrainingBatch,
+  type TrainState,
+  trainableParameters,
+  trainStep,
+} from "./step.ts";
 export { type Course, type EpochReport, selectEpoch, type Trial, type TrialOutcome, trainTrial } from "./trial.ts";
 export { isOfficialBuffer, loadWeights, saveWeights } from "./weights.ts";

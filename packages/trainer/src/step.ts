@@ -39,20 +39,27 @@ export function trainableParameters(model: Model, parameters: Parameters): Param
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => !frozen.has(name)));
 }
 
-/** Forward, loss, backward, balance and update. */
-export function trainStep(
+/** Gradients as the optimiser gets them. */
+export interface Balanced {
+  /** By name, those of trainable parameters that the loss depends on. */
+  readonly gradients: Parameters;
+  /** Scalars by name; `total` is what was minimised. */
+  readonly losses: StepResult["losses"];
+}
+
+/** Forward, loss, backward and balance. */
+export function balancedGradients(
   model: Model,
-  optimizer: Optimizer,
-  state: TrainState,
+  parameters: Parameters,
   batch: TrainingBatch,
   random: RandomSource,
-): StepResult {
-  const trainable = trainableParameters(model, state.parameters);
+): Balanced {
+  const trainable = trainableParameters(model, parameters);
   const context: Context = batch.clock === undefined ? { random } : { random, clock: batch.clock };
   let terms: Readonly<Record<string, Tensor>> = {};
   let unimodal: Readonly<Record<string, Tensor2D>> = {};
   const { value, gradients } = valueAndGradients(() => {
-    const loss = model.loss(state.parameters, batch.inputs, batch.targets, context);
+    const loss = model.loss(parameters, batch.inputs, batch.targets, context);
     // Kept, since what a differentiated function does not return is freed with its tape.
     terms = Object.fromEntries(Object.entries(loss.terms).map(([name, term]) => [name, keep(term)]));
     unimodal = Object.fromEntries(Object.entries(loss.unimodal ?? {}).map(([name, logits]) => [name, keep(logits)]));
@@ -60,9 +67,18 @@ export function trainStep(
   }, trainable);
   const balanced = model.balancer.balance(gradients, { unimodal, targets: batch.targets }, context);
   dispose({ ...unimodal });
-  const updated = optimizer.update(trainable, balanced.gradients, state.optimizer);
-  return {
-    state: { parameters: { ...state.parameters, ...updated.parameters }, optimizer: updated.state },
-    losses: { ...terms, ...balanced.shown, total: value },
-  };
+  return { gradients: balanced.gradients, losses: { ...terms, ...balanced.shown, total: value } };
+}
+
+/** Gradients and update. */
+export function trainStep(
+  model: Model,
+  optimizer: Optimizer,
+  state: TrainState,
+  batch: TrainingBatch,
+  random: RandomSource,
+): StepResult {
+  const { gradients, losses } = balancedGradients(model, state.parameters, batch, random);
+  const updated = optimizer.update(trainableParameters(model, state.parameters), gradients, state.optimizer);
+  return { state: { parameters: { ...state.parameters, ...updated.parameters }, optimizer: updated.state }, losses };
 }

@@ -8,7 +8,9 @@ import { Command } from "commander";
 import { MlflowClient } from "mlflow-js-client";
 import pc from "picocolors";
 import { columns, EXIT, printJson, printText } from "../output.ts";
-import { openSite, type Site, versions } from "../site.ts";
+import { findPlaces } from "../places.ts";
+import { type Site, siteWith, versions } from "../site.ts";
+import { loadUserPlugins, SETTINGS_FILE } from "../user-plugins/load.ts";
 
 interface Finding {
   readonly what: string;
@@ -28,13 +30,14 @@ export function doctorCommand(): Command {
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExamples:\n  $ exp doctor\n  $ exp doctor --data ~/features --json")
     .action(async (options: { data?: string; runs: string; json?: boolean }) => {
-      const site = openSite(options);
+      const { site, plugins } = await openWithFinding(options);
       const engines = await probeEngines(site);
       const findings = [
         checkNode(),
         checkMachine(),
         ...engines.states.map(engineFinding),
         engines.auto,
+        ...plugins,
         ...checkData(site),
         await checkTracking(),
         checkRuns(site),
@@ -52,6 +55,25 @@ export function doctorCommand(): Command {
       }
       process.exitCode = findings.some(({ state }) => state === "broken") ? EXIT.failed : EXIT.done;
     });
+}
+
+/** The site, without a user's plugins where they are broken: everything else is looked at all the same. */
+async function openWithFinding(options: { data?: string; runs: string }): Promise<{ site: Site; plugins: Finding[] }> {
+  const places = findPlaces(options);
+  const what = `plugins of ${SETTINGS_FILE}`;
+  try {
+    const own = await loadUserPlugins(process.cwd());
+    const names = own.flatMap(({ plugins }) => plugins.map(({ kind, name }) => `${kind} ${name}`));
+    const found = names.join(", ");
+    return { site: siteWith(places, own), plugins: names.length === 0 ? [] : [{ what, state: "works", found }] };
+  } catch (error) {
+    if (!(error instanceof MerclabError)) {
+      throw error;
+    }
+    const { message, where, hint } = error;
+    const finding = { what, state: "broken" as const, found: where === undefined ? message : `${message} (${where})` };
+    return { site: siteWith(places, []), plugins: [{ ...finding, ...(hint === undefined ? {} : { mend: hint }) }] };
+  }
 }
 
 function checkNode(): Finding {

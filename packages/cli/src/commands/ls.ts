@@ -20,7 +20,7 @@ export function lsCommand(): Command {
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", "\nExamples:\n  $ exp ls\n  $ exp ls plugins\n  $ exp ls runs --json")
     .action(async (what: (typeof WHAT)[number], options: { data?: string; runs: string; json?: boolean }) => {
-      const rows = await LISTS[what](openSite(options));
+      const rows = await LISTS[what](await openSite(options));
       if (options.json === true) {
         printJson(rows);
       } else if (rows.length === 0) {
@@ -48,9 +48,12 @@ const LISTS: Readonly<Record<(typeof WHAT)[number], (site: Site) => Promise<Row[
     );
   },
 
-  plugins: async ({ registry, groups }) => {
+  plugins: async ({ registry, groups, own }) => {
     const plugins = PLUGIN_KINDS.flatMap((kind) => registry.names(kind).map((name) => registry.get(kind, name)));
-    const rows: Row[] = plugins.map(({ kind, name, summary }) => ({ group: kind, name, from: "plugin", summary }));
+    const rows: Row[] = plugins.map((plugin) => {
+      const from = own.find((each) => each.plugins.includes(plugin))?.entry ?? "plugin";
+      return { group: plugin.kind, name: plugin.name, from, summary: plugin.summary };
+    });
     for (const group of GROUPS) {
       for (const name of await groups.names(group)) {
         const choice = await groups.choice(group, name, undefined);

@@ -40,7 +40,7 @@ export async function openPlan(
   overrideArguments: readonly string[],
   options: PlanOptions,
 ): Promise<{ site: Site; plan: StudyPlan }> {
-  const site = openSite(options);
+  const site = await openSite(options);
   const experiment = await readExperiment(experimentName, site.places.experiments);
   const shorthands = [
     ...(options.seeds === undefined ? [] : [`seeds=${options.seeds}`]),

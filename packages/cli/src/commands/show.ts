@@ -8,7 +8,9 @@ import {
   readTrials,
   type StoredTrial,
   TRIAL_FILES,
+  type TrialResult,
 } from "@merclab/runner";
+import { STANDARD_BATCH } from "@merclab/trainer";
 import { Command } from "commander";
 import pc from "picocolors";
 import { stringify } from "yaml";
@@ -83,9 +85,23 @@ function describe({ folder, spec, status, result }: StoredTrial, curves: Curves)
     stringify(spec.config).trimEnd(),
     `seed: ${spec.seed}`,
     `parameters: ${spec.parameters.trainable.toLocaleString("en-US")} trainable of ${spec.parameters.total.toLocaleString("en-US")}`,
+    ...(result?.cost === undefined ? [] : [costLine(result.cost)]),
     ...(curveRows.length === 0 ? [] : ["", pc.bold("curves"), columns(curveRows)]),
     ...(result === undefined ? [] : ["", ...scores(result)]),
   ].join("\n");
+}
+
+function costLine(cost: NonNullable<TrialResult["cost"]>): string {
+  if ("unknown" in cost) {
+    return `cost: not known (${cost.unknown})`;
+  }
+  const { dialogues, utterances } = STANDARD_BATCH;
+  const mega = (flops: number) => (flops / 1e6).toLocaleString("en-US", { maximumSignificantDigits: 4 });
+  const { batch, utterance } = cost;
+  return (
+    `forward pass: ${mega(utterance.products)} MFLOP an utterance in products, ${mega(utterance.elementwise)} in ` +
+    `everything else; ${mega(batch.products)} and ${mega(batch.elementwise)} for ${dialogues} dialogues of ${utterances}`
+  );
 }
 
 function scores(result: NonNullable<StoredTrial["result"]>): string[] {

@@ -31,7 +31,8 @@ export function trialCommand(): Command {
       for (const signal of PAUSE_SIGNALS) {
         process.once(signal, () => pause.abort());
       }
-      const { isPaused } = await openTrials(options, pause.signal)(folder);
+      const runTrial = await openTrials(options, pause.signal);
+      const { isPaused } = await runTrial(folder);
       process.exitCode = isPaused ? EXIT.interrupted : EXIT.done;
     });
   const work = new Command("work")
@@ -39,7 +40,10 @@ export function trialCommand(): Command {
     .argument("<folder>", "the folder of their study, for who reads a list of processes")
     .action(async (_folder: string, options: TrialOptions) => {
       const pause = new AbortController();
-      await obeyRunner(openTrials(options, pause.signal), () => pause.abort());
+      await obeyRunner(
+        () => openTrials(options, pause.signal),
+        () => pause.abort(),
+      );
     });
   for (const command of [run, work]) {
     command
@@ -50,8 +54,8 @@ export function trialCommand(): Command {
   return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
 }
 
-function openTrials(options: TrialOptions, pause: AbortSignal) {
-  const { registry, places } = openSite(options);
+async function openTrials(options: TrialOptions, pause: AbortSignal) {
+  const { registry, places } = await openSite(options);
   const site = {
     registry,
     dataRoot: places.dataRoot,
@@ -64,7 +68,7 @@ function openTrials(options: TrialOptions, pause: AbortSignal) {
 }
 
 /** Runs what the runner sends until it says the end, or until a trial fails, which ends the process. */
-async function obeyRunner(runTrial: ReturnType<typeof openTrials>, pause: () => void): Promise<void> {
+async function obeyRunner(open: () => ReturnType<typeof openTrials>, pause: () => void): Promise<void> {
   if (process.send === undefined) {
     throw new MerclabError("config", "exp trial work is started by exp run, and told what to do by it", {
       hint: "To run one trial: exp trial run FOLDER",
@@ -84,8 +88,11 @@ async function obeyRunner(runTrial: ReturnType<typeof openTrials>, pause: () => 
       pause();
     }
   });
+  // It keeps what comes while plugins are still loading.
+  const messages = on(process, "message") as AsyncIterable<[RunnerMessage]>;
   try {
-    for await (const [message] of on(process, "message") as AsyncIterable<[RunnerMessage]>) {
+    const runTrial = await open();
+    for await (const [message] of messages) {
       if (message.type === "end") {
         process.exit(); // whatever a plugin left open
       }

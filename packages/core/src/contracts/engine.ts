@@ -10,7 +10,7 @@ export interface CompileOptions {
 export interface GraphReport {
   /** Nodes of the graph as it was traced. */
   readonly nodes: number;
-  /** Floating-point operations of the matrix products in one run. */
+  /** Floating-point operations of the matrix products and convolutions in one run. */
   readonly productFlops: number;
   readonly traceMs: number;
   readonly compileMs: number;

@@ -44,6 +44,8 @@ export type Plugin<K extends PluginKind = PluginKind, S extends z.ZodType = z.Zo
   readonly name: string;
   /** One line for `exp ls plugins`. */
   readonly summary: string;
+  /** Hash of the code of a plugin that did not come with merclab, set where it is loaded; part of a trial's identity. */
+  readonly code?: string;
   /** A strict object with every default in it. */
   readonly options: S;
   create(options: z.output<S>, site: PluginKinds[K]["site"]): PluginKinds[K]["product"];

@@ -1,6 +1,7 @@
 // What is known of a compiled graph.
+import { flopsOf } from "../graph/flops.ts";
 import type { Graph } from "../graph/onnx.ts";
-import { type Node, outputsOf, sizeOf, type Value } from "../graph/value.ts";
+import { outputsOf, sizeOf, type Value } from "../graph/value.ts";
 import type { Profile } from "./profile.ts";
 import type { Program } from "./program.ts";
 import type { Device } from "./sessions.ts";
@@ -15,7 +16,7 @@ export interface ProgramReport extends Partial<Profile> {
   readonly ops: Readonly<Record<string, number>>;
   /** Calls of kernels that run on the host after the graph, by name. */
   readonly hostKernels: Readonly<Record<string, number>>;
-  /** Floating-point operations of the matrix products in one run. */
+  /** Floating-point operations of the matrix products and convolutions in one run: see `Flops`. */
   readonly productFlops: number;
   readonly argumentBytes: number;
   /** Filled by the host on every run, e.g. dropout masks. */
@@ -47,7 +48,7 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
     nodes: graph.nodes.length,
     ops: countBy(graph.nodes.map(({ op }) => op)),
     hostKernels: countBy(hostCalls.map(({ kernelName }) => kernelName)),
-    productFlops: graph.nodes.reduce((sum, node) => sum + productFlops(node), 0),
+    productFlops: flopsOf(graph.nodes).products,
     argumentBytes: bytesOf(parameters),
     hostInputBytes: bytesOf(hostInputs.map(({ value }) => value)),
     constantBytes: bytesOf(graph.constants),
@@ -65,14 +66,6 @@ function countBy(names: readonly string[]): Record<string, number> {
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
-}
-
-function productFlops({ op, inputs, output, attributes }: Node): number {
-  const [a] = inputs;
-  if ((op !== "MatMul" && op !== "Gemm") || a === undefined) {
-    return 0;
-  }
-  return 2 * sizeOf(output.shape) * (a.shape.at(attributes.transA === 1 ? -2 : -1) ?? 0);
 }
 
 /** Bytes of the values that are alive at a time; outputs lie in memory of their own. */

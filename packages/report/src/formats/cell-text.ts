@@ -11,11 +11,12 @@ export interface CellText {
   readonly marks: readonly string[];
 }
 
-const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, seconds: 1 } as const;
+const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, flops: 3, seconds: 1 } as const;
 
 export function cellText(column: TableColumn, cell: TableCell): CellText {
   const { marks, value } = { marks: cell.notes, value: valueText(column, cell) };
-  const spread = cell.sd === undefined || column.unit === "count" ? "" : numberText(cell.sd, column.unit);
+  const spread =
+    cell.sd === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(cell.sd, column.unit);
   return { value, spread, marks };
 }
 
@@ -28,6 +29,8 @@ export function columnHead(column: TableColumn): { readonly label: string; reado
       return { label: "max-test", remark: "chosen on test" };
     case "optimism":
       return { label: "optimism", remark: "difference" };
+    case "flops":
+      return { label: "MFLOP", remark: "an utterance" };
     default:
       return { label: column.kind, remark: "" };
   }
@@ -84,6 +87,6 @@ function numberText(value: number, unit: TableColumn["unit"]): string {
   if (unit === "count") {
     return Math.round(value).toLocaleString("en-US");
   }
-  const text = (unit === "share" ? value * 100 : value).toFixed(DIGITS[unit]);
+  const text = (unit === "share" ? value * 100 : unit === "flops" ? value / 1e6 : value).toFixed(DIGITS[unit]);
   return Number(text) === 0 ? text.replace("-", "") : text;
 }

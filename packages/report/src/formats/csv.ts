@@ -4,7 +4,7 @@ import { stringify } from "csv-stringify/sync";
 import type { AxisValues, Table } from "../tables/table.ts";
 
 /**
- * Fields: the axes; `score` (a metric, parameters or seconds), `column` (valid-selected is the result), `unit` (share:
+ * Fields: the axes; `score` (a metric, parameters, flops or seconds), `column` (valid-selected is the result), `unit` (share:
  * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `n`, `min`, `max`, `planned`, then ids and hashes with spaces between,
  * `notes` and `command`. What there is no number for is empty.
  */

@@ -3,16 +3,19 @@ import { METRICS } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
 import type { AxisValues, Planned, TableColumn } from "./table.ts";
 
+const DETAIL_UNITS = { n: "count", parameters: "count", flops: "flops", seconds: "seconds" } as const;
+
 /** Columns of one group: how many seeds, the scores by metric, what it costs. */
 export function groupColumns(spec: TableSpec, axes: AxisValues, groupLabel: string): TableColumn[] {
   const detail = (kind: TableSpec["details"][number]): TableColumn[] =>
-    spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: kind === "seconds" ? "seconds" : "count" }] : [];
+    spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: DETAIL_UNITS[kind] }] : [];
   return [
     ...detail("n"),
     ...spec.metrics.flatMap((metric) =>
       spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit })),
     ),
     ...detail("parameters"),
+    ...detail("flops"),
     ...detail("seconds"),
   ];
 }
@@ -33,6 +36,9 @@ export function columnValue(column: TableColumn, { spec, result }: Planned): num
   }
   if (result === undefined) {
     return undefined;
+  }
+  if (column.kind === "flops") {
+    return result.cost !== undefined && "utterance" in result.cost ? result.cost.utterance.products : undefined;
   }
   if (column.metric === undefined) {
     return column.kind === "n" ? 1 : result.seconds;

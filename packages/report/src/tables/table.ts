@@ -30,7 +30,7 @@ export interface TableColumn {
   readonly kind: ScoreKind | DetailKind;
   /** Absent for details. */
   readonly metric?: MetricName;
-  readonly unit: MetricDescriptor["unit"] | "count" | "seconds";
+  readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
 }
 
 export type CellState =

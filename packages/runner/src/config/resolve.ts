@@ -71,7 +71,7 @@ export async function resolveConfig(
     brought.push(...choice.with);
     const candidates = [...choice.options, ...brought, ...explicit];
     const { options, setBy } = await resolveOptions(chosen, candidates, groups, registry);
-    parts[group] = { name: choice.plugin ?? choice.group, options };
+    parts[group] = resolvedPart(choice, options, registry);
     for (const assignment of [...(chosen.by === undefined ? [] : [chosen.by]), ...setBy]) {
       effective.add(assignment);
     }
@@ -101,7 +101,12 @@ export async function resolveDataset(
   const chosen = await chooseIn("dataset", dataset, explicit, groups);
   const { choice } = chosen;
   const { options } = await resolveOptions(chosen, [...choice.options, ...explicit], groups, registry);
-  return { name: choice.plugin ?? choice.group, options };
+  return resolvedPart(choice, options, registry);
+}
+
+function resolvedPart({ group, plugin }: Choice, options: ResolvedPart["options"], registry: PluginRegistry) {
+  const code = group === "trainer" ? undefined : registry.get(group, plugin ?? "").code;
+  return { name: plugin ?? group, options, ...(code === undefined ? {} : { code }) };
 }
 
 interface Chosen {

@@ -7,7 +7,8 @@ import { z } from "zod";
 export const SCORE_KINDS = ["valid-selected", "max-test", "optimism"] as const;
 export type ScoreKind = (typeof SCORE_KINDS)[number];
 
-export const DETAIL_KINDS = ["n", "parameters", "seconds"] as const;
+/** What stands beside the scores; `flops` are those of a forward pass per utterance of the standard batch. */
+export const DETAIL_KINDS = ["n", "parameters", "flops", "seconds"] as const;
 export type DetailKind = (typeof DETAIL_KINDS)[number];
 
 const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
@@ -30,7 +31,7 @@ export const tableSpec = z
       .array(z.enum(SCORE_KINDS))
       .refine((kinds) => kinds[0] === "valid-selected", "must begin with valid-selected, which is the result")
       .default(() => [...SCORE_KINDS]),
-    details: z.array(z.enum(DETAIL_KINDS)).default(() => [...DETAIL_KINDS]),
+    details: z.array(z.enum(DETAIL_KINDS)).default((): DetailKind[] => ["n", "parameters", "seconds"]),
   })
   .refine((spec) => !spec.rows?.some((row) => spec.columns?.includes(row)), {
     message: "an axis can be in rows or in columns, not in both",

@@ -1,11 +1,14 @@
 // The files of one trial folder, as data. `result.json` is written last, by renaming: that it exists means that the
 // trial is done.
 import type { ClassMetrics, ConfusionMatrix } from "@merclab/core";
+import type { Cost } from "@merclab/trainer";
 
 /** A part of the model or the run: a plugin's name and its options, every default filled in. */
 export interface ResolvedPart {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Hash of the code, where the plugin did not come with merclab: changed code makes new trials. */
+  readonly code?: string;
 }
 
 /** Everything that changes a number, but seed and data. */
@@ -81,5 +84,7 @@ export interface TrialResult {
   /** Threads that it had: they change the seconds, and nothing else. */
   readonly threads: number;
   readonly parameters: { readonly total: number; readonly trainable: number };
+  /** Floating-point operations of a forward pass, or why they cannot be known. Absent in results of older versions. */
+  readonly cost?: Cost | { readonly unknown: string };
   readonly versions: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,7 @@ import { appendFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, type PluginRegistry } from "@merclab/core";
+import { MerclabError, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
 import { encodeNpz, packRows } from "@merclab/data";
 import {
   type Checkpoints,
@@ -15,6 +15,7 @@ import {
   type EpochReport,
   trainerOptions,
   trainTrial,
+  tryModelCost,
 } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import stringify from "safe-stable-stringify";
@@ -129,6 +130,7 @@ async function trainAndScore(
 ): Promise<{ trialResult: TrialResult | undefined; leftTensors: number }> {
   const { config } = spec;
   const { registry } = site;
+  refuseChangedCode(config, registry);
   const datasetPlugin = registry.get("dataset", config.dataset.name);
   const source = datasetPlugin.create(datasetPlugin.options.parse(config.dataset.options), { dataRoot: site.dataRoot });
   const loaded = await source.load();
@@ -153,6 +155,7 @@ async function trainAndScore(
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
   const model = createModel(modelParts(config, registry), dataset);
+  const cost = tryModelCost(model, dataset.modalities);
   const used = { ...site.versions, ...(await enginePlugin.probe()).versions };
   const note = (text: string) => {
     appendFileSync(file("log"), `${text}\n`);
@@ -230,6 +233,7 @@ async function trainAndScore(
     seconds: outcome.seconds,
     threads,
     parameters: model.count,
+    cost,
     versions: used,
   };
   return { trialResult, leftTensors };
@@ -237,6 +241,18 @@ async function trainAndScore(
 
 function epochRecord({ epoch, train, valid, seconds }: EpochReport): JournalRecord {
   return metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds });
+}
+
+/** A worker loads plugins itself: what a user saved since the plan was made would train under the old trial's name. */
+function refuseChangedCode(config: TrialSpec["config"], registry: PluginRegistry): void {
+  for (const kind of PLUGIN_KINDS) {
+    const { name, code } = config[kind];
+    if (registry.get(kind, name).code !== code) {
+      throw new MerclabError("config", `the code of ${kind} ${name} changed since the trial was planned`, {
+        hint: 'Run the experiment again: changed code makes new trials ("exp plan" shows them).',
+      });
+    }
+  }
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
