@@ -44,8 +44,8 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
   return {
     ...compiled,
     ...program.profile,
-    nodes: graph.nodes.length,
-    ops: countBy(graph.nodes.map(({ op }) => op)),
+    nodes: withBodies(graph.nodes).length,
+    ops: countBy(withBodies(graph.nodes).map(({ op }) => op)),
     hostKernels: countBy(hostCalls.map(({ kernelName }) => kernelName)),
     productFlops: graph.nodes.reduce((sum, node) => sum + productFlops(node), 0),
     argumentBytes: bytesOf(parameters),
@@ -67,7 +67,15 @@ function countBy(names: readonly string[]): Record<string, number> {
   return counts;
 }
 
-function productFlops({ op, inputs, output, attributes }: Node): number {
+/** The nodes, and those of loop bodies, once each. */
+function withBodies(nodes: readonly Node[]): Node[] {
+  return nodes.flatMap((node) => [node, ...withBodies(node.body?.nodes ?? [])]);
+}
+
+function productFlops({ op, inputs, output, attributes, body }: Node): number {
+  if (body !== undefined) {
+    return body.times * body.nodes.reduce((sum, node) => sum + productFlops(node), 0);
+  }
   const [a] = inputs;
   if ((op !== "MatMul" && op !== "Gemm") || a === undefined) {
     return 0;
@@ -78,8 +86,9 @@ function productFlops({ op, inputs, output, attributes }: Node): number {
 /** Bytes of the values that are alive at a time; outputs lie in memory of their own. */
 export function peakBytes({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): number {
   const lastUse = new Map<Value, number>();
-  nodes.forEach(({ inputs }, i) => {
-    for (const input of inputs) {
+  const readBy = ({ inputs, body }: Node) => new Set([...inputs, ...(body?.captures ?? [])]);
+  nodes.forEach((node, i) => {
+    for (const input of readBy(node)) {
       if (input !== undefined) {
         lastUse.set(input, i);
       }
@@ -92,7 +101,7 @@ export function peakBytes({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">):
   nodes.forEach((node, i) => {
     alive += bytesOf(outputsOf(node).filter((value) => inside.has(value)));
     peak = Math.max(peak, alive);
-    for (const input of new Set(node.inputs)) {
+    for (const input of readBy(node)) {
       alive -= input !== undefined && inside.has(input) && lastUse.get(input) === i ? bytesOf([input]) : 0;
     }
   });
