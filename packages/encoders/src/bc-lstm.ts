@@ -2,28 +2,30 @@
 // Videos", ACL 2017: a bidirectional LSTM over the utterances of each dialogue. Here one per modality, or one over all
 // modalities side by side; modalities without one get a linear map, as in the release of LMAM. What follows the LSTM in
 // the paper, a dense layer and the classifier, is left to fusion and head.
-import { applyLstm, definePlugin, type Encoder, type EncoderSite, linear, linearSpecs, lstmSpecs } from "@merclab/core";
+import {
+  applyLstm,
+  contextWithin,
+  definePlugin,
+  dropout,
+  type Encoder,
+  type EncoderSite,
+  linear,
+  linearSpecs,
+  lstmSpecs,
+} from "@merclab/core";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import {
-  contextualOption,
-  contextualStreams,
-  halfOf,
-  hostSequences,
-  inputOption,
-  ofSequence,
-  sequenceRows,
-} from "./host-sequences.ts";
+import { contextualStreams, halfOf, hostSequences, inputOption, ofSequence, sequenceRows } from "./host-sequences.ts";
 
 export const bcLstmOptions = z.strictObject({
   /** Width of every stream; each direction has half of it. */
   dim: z.int().positive().default(128),
   numLayers: z.int().positive().default(1),
-  /** Between layers. */
+  /** Between layers, and on the streams. */
   dropout: z.number().min(0).lt(1).default(0.5),
   input: inputOption.default("per-modality"),
   /** Streams that go through an LSTM; the others are mapped linearly. */
-  contextual: contextualOption.default("all"),
+  contextual: z.union([z.literal("all"), z.array(z.string().min(1)).min(1)]).default("all"),
 });
 
 export type BcLstmOptions = z.output<typeof bcLstmOptions>;
@@ -57,12 +59,12 @@ export function createBcLstmEncoder(options: BcLstmOptions, site: EncoderSite): 
         context,
       );
       return Object.fromEntries(
-        names.map((name) => [
-          name,
-          contextual.has(name)
+        names.map((name) => {
+          const stream = contextual.has(name)
             ? (made[running.indexOf(name)] as Tensor2D)
-            : linear(parameters, `bc_lstm.${name}.linear`, rows.get(name) as Tensor2D),
-        ]),
+            : linear(parameters, `bc_lstm.${name}.linear`, rows.get(name) as Tensor2D);
+          return [name, dropout(stream, options.dropout, contextWithin(context, name), "stream")];
+        }),
       );
     },
   };

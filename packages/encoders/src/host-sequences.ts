@@ -39,13 +39,10 @@ export function ofSequence({ sources }: HostSequence, specs: readonly ParameterS
   return sources.length === 1 ? ofModality(sources[0] as string, specs) : [...specs];
 }
 
-/** Streams that have a recurrent context: all, none or those named. */
-export const contextualOption = z.union([z.enum(["all", "none"]), z.array(z.string().min(1)).min(1)]);
-
-/** @throws MerclabError `combination` for a name that is no stream */
+/** Streams that go through a recurrent layer. @throws MerclabError `combination` for a name that is no stream */
 export function contextualStreams(
   encoder: string,
-  contextual: z.output<typeof contextualOption>,
+  contextual: "all" | "none" | readonly string[],
   names: readonly string[],
 ): ReadonlySet<string> {
   if (contextual === "all" || contextual === "none") {

@@ -49,7 +49,7 @@ import {
   transpose,
 } from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { contextualOption, contextualStreams, halfOf, hostSequences, sequenceRows } from "./host-sequences.ts";
+import { contextualStreams, halfOf, hostSequences, sequenceRows } from "./host-sequences.ts";
 
 export const mmgcnOptions = z.strictObject({
   /** Width of every stream: the modality's features beside the graph's, half each. */
@@ -66,7 +66,7 @@ export const mmgcnOptions = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0.4),
   speakers: z.boolean().default(true),
   /** Modalities with a bidirectional LSTM in front; absent: text where there is one, else all. */
-  contextual: contextualOption.optional(),
+  contextual: z.union([z.enum(["all", "none"]), z.array(z.string().min(1)).min(1)]).optional(),
 });
 
 export type MmgcnOptions = z.output<typeof mmgcnOptions>;

@@ -112,6 +112,9 @@ function applyLayers(
   { numLayers, bidirectional, dropout: rate }: RecurrentShape,
   context: Context,
 ): Tensor2D[] {
+  if (sequences.length === 0) {
+    return [];
+  }
   const directions = bidirectional ? DIRECTIONS : DIRECTIONS.slice(0, 1);
   let states = sequences.map(({ x }) => x);
   for (let layer = 0; layer < numLayers; layer++) {
