@@ -136,7 +136,9 @@ export class Trace {
 
   private refuseInLoop(what: string): void {
     if (this.builders.length > 1) {
-      throw new RangeError(`${what} belongs before or after a loop, not into its body`);
+      throw new JitError("unsupported-kernel", `${what} belongs before or after a loop, not into its body`, {
+        where: userLine(),
+      });
     }
   }
 
