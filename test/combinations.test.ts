@@ -33,6 +33,9 @@ const ENCODERS: readonly Choice[] = [
   ["mmgcn", { dim: 8 }],
 ];
 
+/** Recurrent and graph encoders train with every fusion, and with every balancer once; the rest is told by refusals. */
+const HOSTS = ["bc-lstm", "dialogue-rnn", "dialogue-gcn", "mmgcn"];
+
 /** Encoders with one stream of all modalities. */
 const JOINT = ["dialogue-rnn", "dialogue-gcn"];
 
@@ -104,6 +107,11 @@ const tensorsOf = ({ parameters, optimizer }: TrainState): Tensor[] => [
   ...Object.values(optimizer),
 ];
 
+const isTrained = ({ encoder: [encoder], fusion: [fusion], objective, balancer, reason }: Combination): boolean =>
+  !HOSTS.includes(encoder) ||
+  reason !== undefined ||
+  (objective?.[0] === "cross-entropy" && (balancer?.[0] === "none" || fusion === "concat"));
+
 const COMBINATIONS: readonly Combination[] = ENCODERS.flatMap((encoder) =>
   FUSIONS.flatMap((fusion) =>
     OBJECTIVES.flatMap(({ name: objective, needs }) =>
@@ -130,7 +138,7 @@ const COMBINATIONS: readonly Combination[] = ENCODERS.flatMap((encoder) =>
       }),
     ),
   ),
-);
+).filter(isTrained);
 
 describe("combinations of encoder, fusion, objective and balancer", () => {
   let dataset: Dataset;
