@@ -47,6 +47,13 @@ describe("parameters of the hosts in LMAM's release", () => {
     const heads = map(256, 512) + map(512, CLASSES) - map(256, CLASSES);
     expect(ours + TEXT_NORMS + heads).toBe(7_630_142);
   });
+
+  // The release runs LMAM beside the host and adds both up, which is none of our placements: counted by parts.
+  it("DialogueRNN with LMAM beside it: maps of the raw features to 512, and LMAM", () => {
+    const host = 7_630_142;
+    const beside = count({ encoder: ["linear", { dim: 512 }], fusion: ["lmam", {}] }) - map(512, CLASSES);
+    expect(host + beside).toBe(9_403_710);
+  });
 });
 
 describe("LMAM behind a host of one stream", () => {
