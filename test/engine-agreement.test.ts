@@ -31,18 +31,12 @@ const METHODS = {
     objective: part("objective", "cross-entropy", {}),
   },
   "bc-lstm": {
-    encoder: part("encoder", "bc-lstm", { dim: 8, numLayers: 2 }),
+    encoder: part("encoder", "bc-lstm", { dim: 8 }),
     fusion: part("fusion", "lmam", {}),
     objective: part("objective", "cross-entropy", {}),
   },
   "dialogue-rnn": {
-    encoder: part("encoder", "dialogue-rnn", {
-      dim: 8,
-      globalDim: 6,
-      partyDim: 4,
-      bidirectional: true,
-      listener: true,
-    }),
+    encoder: part("encoder", "dialogue-rnn", { dim: 8, globalDim: 6, partyDim: 4 }),
     fusion: part("fusion", "lmam", { placement: "early-residual" }),
     objective: part("objective", "cross-entropy", {}),
   },
