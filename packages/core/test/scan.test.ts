@@ -5,11 +5,11 @@ import {
   add,
   dispose,
   engine,
-  gather,
   matMul,
   memory,
   mul,
   reshape,
+  slice,
   split,
   stack,
   sub,
@@ -36,7 +36,11 @@ const draw = (seed: number, ...shape: number[]) =>
 /** The same without a gradient of its own: every step lies on the tape. */
 function unrolled({ carry, inputs, fixed = [], products, step }: Scan): Tensor {
   let state = carry.map((shape) => zeros([...shape]) as Tensor);
-  const parts = (of: readonly Tensor[], t: number) => of.map((each) => reshape(gather(each, [t]), each.shape.slice(1)));
+  const parts = (of: readonly Tensor[], t: number) =>
+    of.map((each) => {
+      const [, ...shape] = each.shape;
+      return reshape(slice(each, [t, ...shape.map(() => 0)], [1, ...shape]), shape);
+    });
   const outputs = Array.from({ length: (inputs[0] as Tensor).shape[0] ?? 0 }, (_, t) => {
     const next = step({
       carry: state,
