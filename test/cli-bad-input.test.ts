@@ -117,7 +117,7 @@ describe.concurrent("an experiment", () => {
         experiment: "tinyy",
         says: [
           'error unknown experiment "tinyy"',
-          '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.',
+          '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-joint-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.',
         ],
       },
     ],

@@ -30,6 +30,26 @@ const METHODS = {
     fusion: part("fusion", "lmam", { rank: 4 }),
     objective: part("objective", "cross-entropy", {}),
   },
+  "bc-lstm": {
+    encoder: part("encoder", "bc-lstm", { dim: 8 }),
+    fusion: part("fusion", "lmam", {}),
+    objective: part("objective", "cross-entropy", {}),
+  },
+  "dialogue-rnn": {
+    encoder: part("encoder", "dialogue-rnn", { dim: 8, globalDim: 6, partyDim: 4 }),
+    fusion: part("fusion", "lmam", { placement: "early-residual" }),
+    objective: part("objective", "cross-entropy", {}),
+  },
+  "dialogue-gcn": {
+    encoder: part("encoder", "dialogue-gcn", { dim: 8, past: 3 }),
+    fusion: part("fusion", "lmam", { placement: "early" }),
+    objective: part("objective", "cross-entropy", {}),
+  },
+  mmgcn: {
+    encoder: part("encoder", "mmgcn", { dim: 8 }),
+    fusion: part("fusion", "lmam", {}),
+    objective: part("objective", "cross-entropy", {}),
+  },
 };
 
 const ENGINES: Readonly<Record<string, () => Engine>> = {

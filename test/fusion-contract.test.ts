@@ -1,19 +1,5 @@
-// The laws of packages/plugin-kit on every method of ours as a whole model: what `exp plugin test` checks for one plugin.
-import { checkLaw, LAWS, type Subject, type TestedKind } from "@merclab/plugin-kit";
-import { describe, expect, it } from "vitest";
-import { type ModelChoice, partsOf } from "./support/contract.ts";
-
-interface Method extends ModelChoice {
-  readonly name: string;
-  /** Parameters that need not learn: those that only some modalities or batches reach. */
-  readonly idle?: RegExp;
-  /** It cannot do with one modality. */
-  readonly pair?: boolean;
-  /** It cannot do without the text. */
-  readonly text?: boolean;
-  /** The part whose options and shapes are looked at; the fusion where absent. */
-  readonly kind?: TestedKind;
-}
+// The laws of packages/plugin-kit on the published methods and the baselines, as whole models.
+import { describeLaws, type Method } from "./support/laws.ts";
 
 const ada2i = { dim: 4, feedForwardDim: 8, dropout: 0.2 };
 const METHODS: readonly Method[] = [
@@ -113,22 +99,4 @@ const METHODS: readonly Method[] = [
   ),
 ];
 
-/** All parameters must learn, but for those that a method names. */
-const NONE = /^$/;
-
-function subjectOf(method: Method): Subject {
-  const { idle = NONE, pair = false, text = false, kind = "fusion" } = method;
-  return {
-    kind,
-    parts: partsOf(method),
-    idle,
-    mayRefuse: (modalities) => (pair && modalities.length < 2) || (text && !modalities.includes("text")),
-  };
-}
-
-// That all of ours learn is shown by combinations.test.ts, for every combination.
-describe.each(LAWS.filter(({ name }) => name !== "learning"))("$name: $says", (law) => {
-  it.each(METHODS)("$name", async (method) => {
-    expect((await checkLaw(law, subjectOf(method))).problems).toEqual([]);
-  });
-});
+describeLaws(METHODS);

@@ -118,6 +118,7 @@ export {
   parametersFromArrays,
   sizeOf,
 } from "./parameters/parameters.ts";
+export { gruCellSpecs, gruSpecs, lstmSpecs, type RecurrentShape } from "./parameters/recurrent.ts";
 export {
   encodeSafetensors,
   encodeSafetensorsHeader,
@@ -163,4 +164,15 @@ export {
   padTokens,
 } from "./tensors/layout.ts";
 export { groupTimes } from "./tensors/length-groups.ts";
+export {
+  applyGru,
+  applyLstm,
+  gruState,
+  packTime,
+  reverseTime,
+  type Sequence,
+  standing,
+  timeMajor,
+} from "./tensors/recurrence.ts";
+export { type Product, type Scan, type Step, scan } from "./tensors/scan.ts";
 export { fromVisiblePadding, toVisiblePadding, withVisiblePadding } from "./tensors/visible-padding.ts";

@@ -45,6 +45,69 @@ describe("options", () => {
     expect(sdtEncoderOptions.parse({})).toEqual(SDT_DEFAULTS);
   });
 
+  it("of the recurrent and graph encoders are these", () => {
+    const defaults = (name: string) => plugins.find((each) => each.name === name)?.options.parse({});
+    expect(defaults("bc-lstm")).toEqual({
+      dim: 128,
+      numLayers: 1,
+      dropout: 0.5,
+      input: "per-modality",
+      contextual: "all",
+    });
+    expect(defaults("dialogue-rnn")).toEqual({
+      dim: 128,
+      globalDim: 128,
+      partyDim: 128,
+      dropout: 0.5,
+      bidirectional: false,
+      listener: false,
+      input: "concatenated",
+    });
+    expect(defaults("dialogue-gcn")).toEqual({
+      dim: 128,
+      graphDim: null,
+      context: "gru",
+      numLayers: 1,
+      dropout: 0.5,
+      past: 10,
+      future: 10,
+      numBases: null,
+      input: "concatenated",
+    });
+    expect(defaults("mmgcn")).toEqual({
+      dim: 128,
+      numLayers: 4,
+      alpha: 0.1,
+      eta: 0.5,
+      crossWeight: 0.7,
+      dropout: 0.4,
+      speakers: true,
+    });
+  });
+
+  it.each([
+    ["bc-lstm", { dim: 5 }, "dim 5 is odd"],
+    ["bc-lstm", { contextual: ["txt"] }, 'contextual names "txt", which is no stream of it'],
+    ["bc-lstm", { input: "concatenated", contextual: ["text"] }, 'contextual names "text"'],
+    ["dialogue-rnn", { dim: 5, bidirectional: true }, "dim 5 is odd"],
+    ["dialogue-gcn", { dim: 5 }, "dim 5 is odd"],
+    ["dialogue-gcn", { dim: 6, graphDim: 6 }, "dim 6 leaves 0 beside graphDim 6"],
+    ["dialogue-gcn", { dim: 6 }, "dim 6 leaves 3 beside graphDim 3"],
+    ["mmgcn", { dim: 6 }, "half of dim 3 is odd"],
+    ["mmgcn", { contextual: ["gaze"] }, "Its streams are text, audio"],
+  ])("of %s refuse %o", (name, options, reason) => {
+    const { message, hint } = refusal(() => createEncoder(name, options, site(batchOf([1], ["text", "audio"]))));
+    expect(`${message} ${hint}`).toContain(reason);
+  });
+
+  it("of mmgcn: without text, all modalities have an LSTM", () => {
+    const of = (options: Options) =>
+      createEncoder("mmgcn", { dim: 4, ...options }, site(batchOf([1], ["audio", "gaze"]))).parameters.map(
+        ({ name }) => name,
+      );
+    expect(of({})).toEqual(of({ contextual: "all" }));
+  });
+
   it("of sdt's variants: the figure has bare gates and one input dropout per modality; what is given wins", () => {
     const described = { ...SDT_DEFAULTS, variant: "as-described", unimodalGate: "bare", inputDropout: "per-modality" };
     expect(sdtEncoderOptions.parse({ variant: "as-described" })).toEqual(described);
@@ -129,11 +192,15 @@ describe("options", () => {
     expect(parameters.map(({ name }) => name)).toContain("features_reduce_constructor.weight");
   });
 
-  it("the package exports three plugins", () => {
+  it("the package exports these plugins", () => {
     expect(plugins.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       "encoder linear",
       "encoder transformer",
       "encoder sdt",
+      "encoder bc-lstm",
+      "encoder dialogue-rnn",
+      "encoder dialogue-gcn",
+      "encoder mmgcn",
     ]);
   });
 });
@@ -173,6 +240,54 @@ describe("every option changes something", () => {
         { inputDropout: "per-modality" },
         { positions: false },
         { speakers: false },
+      ],
+    ],
+    [
+      "bc-lstm",
+      { dim: 4 },
+      [{ dim: 6 }, { numLayers: 2 }, { dropout: 0.25 }, { input: "concatenated" }, { contextual: ["text"] }],
+    ],
+    [
+      "dialogue-rnn",
+      { dim: 4, globalDim: 3, partyDim: 2 },
+      [
+        { dim: 6 },
+        { globalDim: 2 },
+        { partyDim: 3 },
+        { dropout: 0.25 },
+        { bidirectional: true },
+        { listener: true },
+        { input: "per-modality" },
+      ],
+    ],
+    [
+      "dialogue-gcn",
+      { dim: 8 },
+      [
+        { dim: 12 },
+        { graphDim: 2 },
+        { context: "lstm" },
+        { numLayers: 2 },
+        { dropout: 0.25 },
+        { past: 1 },
+        { future: 0 },
+        { numBases: 2 },
+        { input: "per-modality" },
+      ],
+    ],
+    [
+      "mmgcn",
+      { dim: 8 },
+      [
+        { dim: 12 },
+        { numLayers: 2 },
+        { alpha: 0.3 },
+        { eta: 1 },
+        { crossWeight: 0.2 },
+        { dropout: 0.25 },
+        { speakers: false },
+        { contextual: "all" },
+        { contextual: "none" },
       ],
     ],
   ] as const)("of %s %o", (name, base, changes) => {

@@ -55,6 +55,17 @@ export const STRUCTURES: readonly (readonly [encoder: string, options: Options])
   ["sdt", { dim: 4, numHeads: 2, numLayers: 2, positions: false, speakers: false }],
 ];
 
+/** The recurrent and graph encoders, whose reference values are PyTorch's. */
+export const HOSTS: readonly (readonly [encoder: string, options: Options])[] = [
+  ["bc-lstm", { dim: 4, numLayers: 2 }],
+  ["bc-lstm", { dim: 2, input: "concatenated" }],
+  ["dialogue-rnn", { dim: 3, globalDim: 2, partyDim: 4 }],
+  ["dialogue-rnn", { dim: 4, globalDim: 2, partyDim: 2, bidirectional: true, listener: true, input: "per-modality" }],
+  ["dialogue-gcn", { dim: 4, past: 1, future: 1 }],
+  ["dialogue-gcn", { dim: 6, graphDim: 2, past: null, numBases: 2, input: "per-modality", context: "lstm" }],
+  ["mmgcn", { dim: 8, numLayers: 2 }],
+];
+
 export function site(batch: Batch): EncoderSite {
   return {
     modalities: Object.entries(batch.features).map(([name, rows]) => ({ name, dim: rows[0]?.length ?? 0 })),

@@ -1,10 +1,12 @@
 // Ada2I's encoders as a plugin: one per modality, none of which sees another modality.
 import {
+  applyLstm,
   type Context,
   contextWithin,
   definePlugin,
   type Encoder,
   type EncoderSite,
+  lstmSpecs,
   MerclabError,
   ofModality,
   type Streams,
@@ -12,7 +14,6 @@ import {
 } from "@merclab/core";
 import { expandDims, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { applyLstm, lstmSpecs } from "./lstm.ts";
 import { officialOrder } from "./order.ts";
 import { applyTransformer, officialNumHeads, transformerSpecs } from "./transformer.ts";
 
@@ -50,25 +51,43 @@ export function createAda2iEncoder(options: Ada2iEncoderOptions, site: EncoderSi
     parameters: own.flatMap(({ modality, inDim, name }) =>
       ofModality(
         modality,
-        kind === "lstm" ? lstmSpecs(name, inDim, dim, options) : transformerSpecs(name, inDim, dim, options),
+        kind === "lstm"
+          ? lstmSpecs(`${name}.lstm`, inDim, dim / 2, lstmShape(options))
+          : transformerSpecs(name, inDim, dim, options),
       ),
     ),
-    apply: (parameters, inputs, context: Context): Streams =>
-      Object.fromEntries(
-        own.map(({ modality, inDim, name }) => {
+    apply: (parameters, inputs, context: Context): Streams => {
+      // What was not observed is zeros, as in the official data, whatever stands there.
+      const rows = own.map(
+        ({ modality }) =>
+          mul(inputs.features[modality] as Tensor2D, expandDims(inputs.present[modality] as Tensor1D, 1)) as Tensor2D,
+      );
+      if (kind === "lstm") {
+        const sequences = own.map(({ modality, name }, m) => ({
+          name: `${name}.lstm`,
+          x: rows[m] as Tensor2D,
+          site: modality,
+        }));
+        const made = applyLstm(parameters, sequences, inputs.layout, lstmShape(options), context);
+        return Object.fromEntries(own.map(({ modality }, m) => [modality, made[m] as Tensor2D]));
+      }
+      return Object.fromEntries(
+        own.map(({ modality, inDim, name }, m) => {
           const present = inputs.present[modality] as Tensor1D;
-          // What was not observed is zeros, as in the official data, whatever stands there.
-          const x = mul(inputs.features[modality] as Tensor2D, expandDims(present, 1)) as Tensor2D;
+          const x = rows[m] as Tensor2D;
           const sites = contextWithin(context, modality);
-          if (kind === "lstm") {
-            return [modality, applyLstm(parameters, name, x, inputs.layout, options, sites)];
-          }
           const numHeads = options.numHeads ?? officialNumHeads(inDim);
           const place = { present, layout: inputs.layout };
           return [modality, applyTransformer(parameters, name, x, place, options, numHeads, sites)];
         }),
-      ),
+      );
+    },
   };
+}
+
+/** Bidirectional, half of `dim` per direction. */
+function lstmShape({ numLayers, dropout }: Ada2iEncoderOptions) {
+  return { numLayers, dropout, bidirectional: true };
 }
 
 function checkShape({ dim, kind, numHeads, padding }: Ada2iEncoderOptions, site: EncoderSite): void {

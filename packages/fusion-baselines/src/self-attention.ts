@@ -80,6 +80,7 @@ function attendToAll(
     ) as Tensor3D;
   const attended = multiHeadAttention(along("query"), along("key"), along("value"), keyMask, options, context);
   const anyKey = reshape(max(keyMask, 1), [layout.batch, 1, 1]);
-  const parts = split(mul(attended, anyKey) as Tensor3D, rows.length, 1) as Tensor3D[];
+  const answered = mul(attended, anyKey) as Tensor3D;
+  const parts = rows.length === 1 ? [answered] : (split(answered, rows.length, 1) as Tensor3D[]); // tfjs 4.22 has no gradient for one part
   return parts.map((part) => packTokens(part, layout));
 }

@@ -57,10 +57,13 @@ interface Matched {
 }
 
 /** @throws MerclabError `combination` when anchor or rank do not fit the encoder */
-export function createLmam(options: LmamOptions, { modalities, dim }: FusionSite): Fusion {
-  checkRank(options, dim);
-  const matches = planMatches(options, modalities);
+export function createLmam(options: LmamOptions, site: FusionSite): Fusion {
+  const { dim } = site;
   const { outputProjection, placement } = options;
+  checkRank(options, dim);
+  checkStreams(options, site);
+  const modalities = placement === "late" ? site.modalities : (site.featureModalities ?? site.modalities);
+  const matches = planMatches(options, modalities);
   return {
     dim: outputProjection?.units ?? dim,
     ...(placement === "late" ? {} : { placement }),
@@ -70,6 +73,19 @@ export function createLmam(options: LmamOptions, { modalities, dim }: FusionSite
       return applyLmam(options, matches, modalities, parameters, streams, inputs, context);
     },
   };
+}
+
+/** A host that runs over all modalities as one sequence leaves nothing to be matched behind it. */
+function checkStreams({ placement }: LmamOptions, { modalities, featureModalities = modalities }: FusionSite): void {
+  if (placement === "late" && modalities.length === 1 && featureModalities.length > 1) {
+    throw new MerclabError(
+      "combination",
+      `lmam behind the encoder matches modalities, and this encoder gives one stream of all of them (${modalities[0]})`,
+      {
+        hint: "Place it before the encoder (placement: early or early-residual), or set the encoder's input: per-modality.",
+      },
+    );
+  }
 }
 
 function checkRank({ rank, allowLargeRank }: LmamOptions, dim: number): void {

@@ -31,7 +31,7 @@ import {
   toVisiblePadding,
   withVisiblePadding,
 } from "@merclab/core";
-import { add, matMul, mul, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, addN, matMul, minimum, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { placeEarly } from "./placement.ts";
 
 /** A loss, and the logits of single modalities where the balancer asks for them. */
@@ -95,7 +95,11 @@ export function createModel(parts: ModelParts, site: ModelSite): Model {
 /** Encoder and fusion, with the fusion where it wants to stand. */
 function createPlaced({ encoder, fusion }: ModelParts, site: ModelSite) {
   const host = encoder.plugin.create(encoder.options, site);
-  const created = fusion.plugin.create(fusion.options, { modalities: host.modalities, dim: host.dim });
+  const created = fusion.plugin.create(fusion.options, {
+    modalities: host.modalities,
+    dim: host.dim,
+    featureModalities: site.modalities.map(({ name }) => name),
+  });
   if (created.placement === undefined) {
     return { encoder: host, fusion: created };
   }
@@ -203,10 +207,23 @@ function fuse(
   const fusionContext = contextWithin(context, "fusion");
   if (fusion.seesPadding !== true) {
     const packed = encoder.seesPadding ? mapStreams(streams, (x) => fromVisiblePadding(x, layout)) : streams;
-    return { outputs: fusion.apply(values, packed, inputs, fusionContext), losses };
+    return { outputs: fusion.apply(values, packed, withStreams(inputs, encoder), fusionContext), losses };
   }
   const seen = encoder.seesPadding ? streams : mapStreams(streams, (x) => toVisiblePadding(x, layout));
-  return { outputs: packOutputs(fusion.apply(values, seen, visible, fusionContext), layout), losses };
+  return {
+    outputs: packOutputs(fusion.apply(values, seen, withStreams(visible, encoder), fusionContext), layout),
+    losses,
+  };
+}
+
+/** Inputs that also say where a stream of all modalities together was observed. */
+function withStreams(inputs: Inputs, { modalities }: Encoder): Inputs {
+  const joint = modalities.filter((name) => inputs.present[name] === undefined);
+  if (joint.length === 0) {
+    return inputs;
+  }
+  const any = minimum(addN(Object.values(inputs.present)), 1) as Tensor1D;
+  return { ...inputs, present: { ...inputs.present, ...Object.fromEntries(joint.map((name) => [name, any])) } };
 }
 
 function packOutputs(outputs: FusionOutputs, layout: Layout): FusionOutputs {

@@ -58,7 +58,10 @@ export interface EncoderOutputs {
 
 /** Features to one sequence per modality, all of one width. */
 export interface Encoder extends Module {
-  /** Modalities of the streams that come out, in order. */
+  /**
+   * Names of the streams that come out, in order: modalities, or another name for a stream of all modalities together,
+   * which counts as observed where any of them is.
+   */
   readonly modalities: readonly string[];
   /** Width of every stream. */
   readonly dim: number;
@@ -149,8 +152,11 @@ export interface EncoderSite {
 
 /** What a fusion's factory is told about the encoder. */
 export interface FusionSite {
+  /** Names of the encoder's streams. */
   readonly modalities: readonly string[];
   readonly dim: number;
+  /** Modalities of the features, for a fusion that stands before the encoder; those of the streams where absent. */
+  readonly featureModalities?: readonly string[];
 }
 
 /** What an objective's factory is told about task, fusion and training part. */

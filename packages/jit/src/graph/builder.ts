@@ -3,6 +3,7 @@
 // repeated operand instead of the repetition. All of it keeps every bit of a result, but for the sign of a zero.
 import {
   type Attributes,
+  type Body,
   broadcastShape,
   type Elements,
   type ElementType,
@@ -20,7 +21,23 @@ const SHARED_CONSTANT_SIZE = 64;
 export class GraphBuilder {
   readonly nodes: Node[] = [];
   private readonly made = new Map<string, Value>();
+  private readonly prefix: string;
   private counter = 0;
+
+  /** @param prefix of all names, for the body of a node: names are unique in a graph and all bodies within */
+  constructor(prefix = "") {
+    this.prefix = prefix;
+  }
+
+  /** A builder for the body of a node of this graph. */
+  within(): GraphBuilder {
+    return new GraphBuilder(`${this.nextName("b")}.`);
+  }
+
+  /** Whether the value was made here, and not by a builder around this one. */
+  owns(value: Value): boolean {
+    return value.name.startsWith(this.prefix);
+  }
 
   /** A value that is fed on every run. */
   input(dtype: ElementType, shape: Shape): Value {
@@ -95,11 +112,12 @@ export class GraphBuilder {
     inputs: readonly (Value | undefined)[],
     outputs: readonly { readonly dtype: ElementType; readonly shape: Shape }[],
     attributes: Attributes = {},
+    body?: Body,
   ): Value[] {
     refuseAfterGraph(inputs);
     const values = outputs.map(({ dtype, shape }): Value => ({ name: this.nextName("v"), dtype, shape: [...shape] }));
     const [output, ...further] = values;
-    this.nodes.push({ op, inputs, attributes, output: output as Value, further });
+    this.nodes.push({ op, inputs, attributes, output: output as Value, further, ...(body && { body }) });
     return values;
   }
 
@@ -197,7 +215,7 @@ export class GraphBuilder {
 
   private nextName(prefix: string): string {
     this.counter += 1;
-    return `${prefix}${this.counter}`;
+    return `${this.prefix}${prefix}${this.counter}`;
   }
 }
 

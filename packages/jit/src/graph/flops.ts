@@ -15,8 +15,14 @@ export function flopsOf(nodes: readonly Node[]): Flops {
   let products = 0;
   let elementwise = 0;
   for (const node of nodes) {
-    products += productFlops(node);
-    elementwise += elementwiseFlops(node);
+    if (node.body === undefined) {
+      products += productFlops(node);
+      elementwise += elementwiseFlops(node);
+    } else {
+      const step = flopsOf(node.body.nodes);
+      products += node.body.times * step.products;
+      elementwise += node.body.times * step.elementwise;
+    }
   }
   return { products, elementwise };
 }

@@ -1,7 +1,7 @@
 // A graph as an ONNX model: the part of onnx.proto that is used here, coded by protobufjs.
 import protobuf from "protobufjs";
 import { type GraphBuilder, ONNX_TYPES } from "./builder.ts";
-import { type AttributeValue, type Node, outputsOf, sizeOf, type Value } from "./value.ts";
+import { type AttributeValue, type Body, type Node, outputsOf, sizeOf, type Value } from "./value.ts";
 
 /** The operator set that the rules are written for, and the file format that goes with it. */
 export const ONNX_OPSET = 21;
@@ -15,6 +15,7 @@ message AttributeProto {
   optional float f = 2;
   optional int64 i = 3;
   optional bytes s = 4;
+  optional GraphProto g = 6;
   repeated int64 ints = 8;
   optional int32 type = 20;
 }
@@ -64,6 +65,33 @@ export interface Graph {
 
 /** Keeps what the outputs depend on. Inputs and constants among the outputs must have been taken out. */
 export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Graph {
+  const { nodes, leaves } = needed(builder, outputs);
+  return {
+    nodes,
+    inputs: leaves.filter(({ constant }) => constant === undefined),
+    constants: leaves.filter(({ constant }) => constant !== undefined),
+    outputs,
+  };
+}
+
+/**
+ * What a node repeats. An output that is an input, a constant, a value from outside or an earlier output must have been
+ * copied, so that each is made here.
+ */
+export function pruneBody(
+  builder: GraphBuilder,
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  times: number,
+): Body {
+  const { nodes, leaves } = needed(builder, outputs);
+  const captures = leaves.filter((value) => !builder.owns(value));
+  const constants = leaves.filter((value) => builder.owns(value) && value.constant !== undefined);
+  return { nodes, inputs, constants, outputs, captures, times };
+}
+
+/** Nodes in their order, and what they read that no node makes. */
+function needed(builder: GraphBuilder, outputs: readonly Value[]): { nodes: Node[]; leaves: Value[] } {
   const producers = new Map(builder.nodes.flatMap((node) => outputsOf(node).map((output) => [output, node])));
   const used = new Set<Node>();
   const leaves = new Set<Value>();
@@ -74,15 +102,10 @@ export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Gr
       leaves.add(value);
     } else if (!used.has(node)) {
       used.add(node);
-      open.push(...node.inputs.filter((input) => input !== undefined));
+      open.push(...node.inputs.filter((input) => input !== undefined), ...(node.body?.captures ?? []));
     }
   }
-  return {
-    nodes: builder.nodes.filter((node) => used.has(node)),
-    inputs: [...leaves].filter(({ constant }) => constant === undefined),
-    constants: [...leaves].filter(({ constant }) => constant !== undefined),
-    outputs,
-  };
+  return { nodes: builder.nodes.filter((node) => used.has(node)), leaves: [...leaves] };
 }
 
 export function encodeModel(graph: Graph): Uint8Array {
@@ -90,21 +113,28 @@ export function encodeModel(graph: Graph): Uint8Array {
     ir_version: IR_VERSION,
     producer_name: "tfjs-jit",
     opset_import: [{ domain: "", version: ONNX_OPSET }],
-    graph: {
-      name: "traced",
-      node: graph.nodes.map((node) => ({
-        input: node.inputs.map((input) => input?.name ?? ""),
-        output: outputsOf(node).map(({ name }) => name),
-        name: node.output.name,
-        op_type: node.op,
-        attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
-      })),
-      initializer: graph.constants.map(initializer),
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
-    },
+    graph: graphProto("traced", graph),
   };
   return ModelProto.encode(model).finish();
+}
+
+function graphProto(name: string, { nodes, inputs, constants, outputs }: Graph): object {
+  return {
+    name,
+    node: nodes.map((node) => ({
+      input: node.inputs.map((input) => input?.name ?? ""),
+      output: outputsOf(node).map((output) => output.name),
+      name: node.output.name,
+      op_type: node.op,
+      attribute: [
+        ...Object.entries(node.attributes).map(([key, value]) => attribute(key, value)),
+        ...(node.body === undefined ? [] : [{ name: "body", type: 5, g: graphProto("body", node.body) }]),
+      ],
+    })),
+    initializer: constants.map(initializer),
+    input: inputs.map(valueInfo),
+    output: outputs.map(valueInfo),
+  };
 }
 
 function attribute(name: string, value: AttributeValue): object {

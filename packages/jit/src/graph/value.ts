@@ -32,6 +32,21 @@ export interface Node {
   readonly output: Value;
   /** Outputs after the first. */
   readonly further?: readonly Value[];
+  /** What the node repeats, for `Scan`. */
+  readonly body?: Body;
+}
+
+/** A graph within a node. */
+export interface Body {
+  readonly nodes: readonly Node[];
+  /** In the order in which the node feeds them. */
+  readonly inputs: readonly Value[];
+  readonly constants: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** Values of the graph around it that it reads. */
+  readonly captures: readonly Value[];
+  /** How often a run of the node runs it. */
+  readonly times: number;
 }
 
 export function outputsOf({ output, further = [] }: Node): Value[] {

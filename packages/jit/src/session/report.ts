@@ -1,7 +1,7 @@
 // What is known of a compiled graph.
 import { flopsOf } from "../graph/flops.ts";
 import type { Graph } from "../graph/onnx.ts";
-import { outputsOf, sizeOf, type Value } from "../graph/value.ts";
+import { type Node, outputsOf, sizeOf, type Value } from "../graph/value.ts";
 import type { Profile } from "./profile.ts";
 import type { Program } from "./program.ts";
 import type { Device } from "./sessions.ts";
@@ -45,8 +45,8 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
   return {
     ...compiled,
     ...program.profile,
-    nodes: graph.nodes.length,
-    ops: countBy(graph.nodes.map(({ op }) => op)),
+    nodes: withBodies(graph.nodes).length,
+    ops: countBy(withBodies(graph.nodes).map(({ op }) => op)),
     hostKernels: countBy(hostCalls.map(({ kernelName }) => kernelName)),
     productFlops: flopsOf(graph.nodes).products,
     argumentBytes: bytesOf(parameters),
@@ -68,11 +68,17 @@ function countBy(names: readonly string[]): Record<string, number> {
   return counts;
 }
 
+/** The nodes, and those of loop bodies, once each. */
+function withBodies(nodes: readonly Node[]): Node[] {
+  return nodes.flatMap((node) => [node, ...withBodies(node.body?.nodes ?? [])]);
+}
+
 /** Bytes of the values that are alive at a time; outputs lie in memory of their own. */
 export function peakBytes({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): number {
   const lastUse = new Map<Value, number>();
-  nodes.forEach(({ inputs }, i) => {
-    for (const input of inputs) {
+  const readBy = ({ inputs, body }: Node) => new Set([...inputs, ...(body?.captures ?? [])]);
+  nodes.forEach((node, i) => {
+    for (const input of readBy(node)) {
       if (input !== undefined) {
         lastUse.set(input, i);
       }
@@ -85,7 +91,7 @@ export function peakBytes({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">):
   nodes.forEach((node, i) => {
     alive += bytesOf(outputsOf(node).filter((value) => inside.has(value)));
     peak = Math.max(peak, alive);
-    for (const input of new Set(node.inputs)) {
+    for (const input of readBy(node)) {
       alive -= input !== undefined && inside.has(input) && lastUse.get(input) === i ? bytesOf([input]) : 0;
     }
   });

@@ -22,6 +22,7 @@ import { REFUSED } from "../rules/refused.ts";
 import { RuleRefusal } from "../rules/rule.ts";
 import { currentTrace } from "./current.ts";
 import { describeTensor } from "./describe.ts";
+import { LOOP_KERNELS } from "./loops.ts";
 import type { Trace } from "./trace.ts";
 import { userLine } from "./where.ts";
 
@@ -91,7 +92,7 @@ export function registerTraceBackend(): void {
   }
   registerBackend(TRACE_BACKEND, () => new TraceBackend(), -1);
   const known = Object.entries(tfjs).flatMap(([name, value]) => (name === value ? [name] : []));
-  for (const kernelName of new Set([...known, ...RULES.keys(), ...HOST_KERNELS.keys()])) {
+  for (const kernelName of new Set([...known, ...RULES.keys(), ...HOST_KERNELS.keys(), ...LOOP_KERNELS.keys()])) {
     if (getKernel(kernelName, TRACE_BACKEND) === undefined) {
       const kernelFunc = kernelOf(kernelName);
       registerKernel({ kernelName, backendName: TRACE_BACKEND, kernelFunc });
@@ -102,18 +103,19 @@ export function registerTraceBackend(): void {
 function kernelOf(kernelName: string): KernelFunc {
   const rule = RULES.get(kernelName);
   const hostKernel = HOST_KERNELS.get(kernelName);
+  const loopKernel = LOOP_KERNELS.get(kernelName);
   return ({ inputs, attrs }) => {
     const trace = required();
-    if (rule === undefined && hostKernel === undefined) {
+    if (rule === undefined && hostKernel === undefined && loopKernel === undefined) {
       throw refusal(kernelName, inputs, attrs, REFUSED.get(kernelName) ?? "there is no rule for this kernel");
     }
     const attributes = (attrs ?? {}) as Readonly<Record<string, unknown>>;
     try {
       const values = valuesOf(trace, inputs);
       const made =
-        rule === undefined
-          ? callHostKernel(trace, kernelName, hostKernel as HostKernel, values, attributes)
-          : rule({ graph: trace.builder, inputs: values, attributes });
+        loopKernel?.(trace, values, attributes) ??
+        rule?.({ graph: trace.builder, inputs: values, attributes }) ??
+        callHostKernel(trace, kernelName, hostKernel as HostKernel, values, attributes);
       return Array.isArray(made) ? made.map((value) => trace.infoOf(value)) : infoOrSame(trace, inputs, made as Value);
     } catch (error) {
       if (error instanceof RuleRefusal || error instanceof RangeError) {

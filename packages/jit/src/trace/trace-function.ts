@@ -50,6 +50,9 @@ function runOnPlaceholders(trace: Trace, fn: (...args: never[]) => unknown, args
       if (result instanceof Promise) {
         throw new JitError("read", "a compiled function must be synchronous, got a promise");
       }
+      if (trace.openLoops.length > 0) {
+        throw new JitError("unsupported-kernel", "a loop was begun and not ended; LoopEnd belongs to every LoopBegin");
+      }
       flat = flattenTree(result, "the result");
       if (flat.hostValues.length > 0) {
         throw new JitError("argument", "a compiled function must not return a host value");

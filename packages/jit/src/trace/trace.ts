@@ -6,6 +6,7 @@ import type { Elements, ElementType, Shape, Value } from "../graph/value.ts";
 import type { HostAttributes, HostCall, HostKernel } from "../host-kernels/host-kernel.ts";
 import type { HostDtype, HostElements, HostValue } from "../host-value.ts";
 import { describeTensor } from "./describe.ts";
+import type { OpenLoop } from "./loops.ts";
 import { userLine } from "./where.ts";
 
 /** An input of the graph that the host fills on every run. */
@@ -22,7 +23,10 @@ interface Entry {
 }
 
 export class Trace {
-  readonly builder = new GraphBuilder();
+  /** Of the graph, then of the bodies of loops that are open, the innermost last. */
+  private readonly builders = [new GraphBuilder()];
+  /** Loops whose body is being traced, the innermost last. */
+  readonly openLoops: OpenLoop[] = [];
   readonly hostInputs: HostInput[] = [];
   readonly hostCalls: HostCall[] = [];
   /** Bytes of tensors from outside that became constants of the graph. */
@@ -32,6 +36,24 @@ export class Trace {
 
   constructor(hostValues: readonly HostValue<unknown>[]) {
     this.hostValues = hostValues;
+  }
+
+  /** Where kernels append their nodes: the graph, or the body of the innermost loop. */
+  get builder(): GraphBuilder {
+    return this.builders.at(-1) as GraphBuilder;
+  }
+
+  /** What follows is the body of a loop, until `closeBody`. */
+  openBody(): void {
+    this.builders.push(this.builder.within());
+  }
+
+  /** @returns the builder of the body */
+  closeBody(): GraphBuilder {
+    if (this.builders.length < 2) {
+      throw new RangeError("no loop is open");
+    }
+    return this.builders.pop() as GraphBuilder;
   }
 
   /** Number of data ids that tensors hold. */
@@ -90,6 +112,7 @@ export class Trace {
   }
 
   hostInput(source: HostValue<unknown>, shape: Shape, dtype: HostDtype, fill: HostInput["fill"]): Tensor {
+    this.refuseInLoop("a host value");
     const at = this.hostValues.indexOf(source);
     if (at < 0) {
       throw new JitError("capture", "fromHost: the host value is no argument of the traced function", {
@@ -103,11 +126,20 @@ export class Trace {
 
   /** Appends a call of a kernel that runs on the host after the graph. */
   hostCall(kernelName: string, kernel: HostKernel, inputs: readonly Value[], attributes: HostAttributes): Value[] {
+    this.refuseInLoop(`the kernel ${kernelName}`);
     const made = kernel.outputs(inputs, attributes);
     const outputs = made.map(({ dtype, shape }) => this.builder.hostResult(dtype, shape));
     const of = made.map((each) => inputs[each.of] as Value);
     this.hostCalls.push({ kernelName, kernel, inputs, outputs, of, attributes });
     return outputs;
+  }
+
+  private refuseInLoop(what: string): void {
+    if (this.builders.length > 1) {
+      throw new JitError("unsupported-kernel", `${what} belongs before or after a loop, not into its body`, {
+        where: userLine(),
+      });
+    }
   }
 
   references(dataId: object): number {
