@@ -30,9 +30,10 @@ export const enginesLaw: Law = {
       }
       let largest = 0;
       for (const [name, expected] of Object.entries(reference)) {
-        const scale = Math.max(1e-3, ...expected.map(Math.abs));
-        const worst =
-          Math.max(...expected.map((value, i) => Math.abs(value - (found[name]?.[i] ?? Number.NaN)))) / scale;
+        const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+        const actual = found[name] ?? [];
+        const distance = (value: number, i: number) => Math.abs(value - (actual[i] ?? Number.NaN));
+        const worst = expected.reduce((most, value, i) => Math.max(most, distance(value, i)), 0) / scale;
         largest = Math.max(largest, worst);
         if (!(worst < BOUND)) {
           problems.push(`on ${engine.name} ${name} differs by ${short(worst)} of its largest number`);
