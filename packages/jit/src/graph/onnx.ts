@@ -85,7 +85,9 @@ export function pruneGraph(builder: GraphBuilder, outputs: readonly Value[]): Gr
   };
 }
 
-export function encodeModel(graph: Graph): Uint8Array {
+/** @param anyShape leaves the shapes of inputs and outputs open */
+export function encodeModel(graph: Graph, { anyShape = false } = {}): Uint8Array {
+  const interfaceOf = anyShape ? typeInfo : valueInfo;
   const model = {
     ir_version: IR_VERSION,
     producer_name: "tfjs-jit",
@@ -100,8 +102,8 @@ export function encodeModel(graph: Graph): Uint8Array {
         attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
       })),
       initializer: graph.constants.map(initializer),
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
+      input: graph.inputs.map(interfaceOf),
+      output: graph.outputs.map(interfaceOf),
     },
   };
   return ModelProto.encode(model).finish();
@@ -125,6 +127,10 @@ function initializer({ name, dtype, shape, constant }: Value): object {
     data_type: ONNX_TYPES[dtype],
     raw_data: new Uint8Array(raw.buffer, raw.byteOffset, sizeOf(shape) * raw.BYTES_PER_ELEMENT),
   };
+}
+
+function typeInfo({ name, dtype }: Value): object {
+  return { name, type: { tensor_type: { elem_type: ONNX_TYPES[dtype] } } };
 }
 
 function valueInfo({ name, dtype, shape }: Value): object {
