@@ -1,6 +1,6 @@
 // The engines `onnx` and `onnx-webgpu`: a function is traced once per set of shapes and run by ONNX Runtime, on the CPU
-// or on a GPU through WebGPU. Tensors live on jit's host backend; what is computed outside compiled functions runs there
-// with tfjs's cpu kernels.
+// or on a GPU through WebGPU. Tensors live on jit's host backend, but for weights and moments in training on a GPU, which
+// stay there; what is computed outside compiled functions runs on the host with tfjs's cpu kernels.
 import {
   type CompileOptions,
   type Engine,
