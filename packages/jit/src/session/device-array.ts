@@ -7,7 +7,7 @@ import * as ort from "onnxruntime-node";
 import binding from "onnxruntime-node/dist/binding.js";
 import { GraphBuilder } from "../graph/builder.ts";
 import { encodeModel, pruneGraph } from "../graph/onnx.ts";
-import { sizeOf } from "../graph/value.ts";
+import { type Shape, sizeOf } from "../graph/value.ts";
 
 export interface DeviceArray {
   /** What a session takes as an input. */
@@ -40,6 +40,13 @@ export function download({ tensor }: DeviceArray, out: Float32Array): Float32Arr
   return out;
 }
 
+/** Copies values to the device. */
+export function upload(values: Float32Array, shape: Shape): DeviceArray {
+  const { writer, input, output } = opened();
+  const results = writer.run({ [input]: new ort.Tensor("float32", values, shape) }, { [output]: null }, {});
+  return deviceArray(results[output] as ort.Tensor);
+}
+
 /** Keeps the device, and the programs that were compiled for it, while no other session does. */
 export function keepDevice(): void {
   opened();
@@ -49,12 +56,16 @@ export function keepDevice(): void {
 export function releaseDevice(): void {
   if (alive === 0) {
     transfer?.reader.dispose();
+    transfer?.writer.dispose();
     transfer = undefined;
   }
 }
 
+type Copier = InstanceType<typeof binding.binding.InferenceSession>;
+
 interface Transfer {
-  readonly reader: InstanceType<typeof binding.binding.InferenceSession>;
+  readonly reader: Copier;
+  readonly writer: Copier;
   readonly input: string;
   readonly output: string;
 }
@@ -72,11 +83,15 @@ function openTransfer(): Transfer {
   const output = builder.emit("Identity", [input], input);
   const model = encodeModel(pruneGraph(builder, [output]), { anyShape: true });
   binding.initOrt();
-  const reader = new binding.binding.InferenceSession();
-  reader.loadModel(model.buffer as ArrayBuffer, model.byteOffset, model.byteLength, {
-    executionProviders: ["webgpu"],
-    graphOptimizationLevel: "disabled",
-    logSeverityLevel: 3,
-  });
-  return { reader, input: input.name, output: output.name };
+  const copier = (preferredOutputLocation: "cpu" | "gpu-buffer"): Copier => {
+    const session = new binding.binding.InferenceSession();
+    session.loadModel(model.buffer as ArrayBuffer, model.byteOffset, model.byteLength, {
+      executionProviders: ["webgpu"],
+      graphOptimizationLevel: "disabled",
+      logSeverityLevel: 3,
+      ...(preferredOutputLocation === "cpu" ? {} : { preferredOutputLocation }),
+    });
+    return session;
+  };
+  return { reader: copier("cpu"), writer: copier("gpu-buffer"), input: input.name, output: output.name };
 }

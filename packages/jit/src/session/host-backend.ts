@@ -21,13 +21,15 @@ import {
 import type { ElementType, Shape } from "../graph/value.ts";
 import type { HostElements } from "../host-value.ts";
 import { ArrayStore } from "./array-store.ts";
-import { type DeviceArray, download } from "./device-array.ts";
+import { type DeviceArray, download, upload } from "./device-array.ts";
 
 export const HOST_BACKEND = "jit-host";
 
 export class HostBackend extends MathBackendCPU {
   readonly store = new ArrayStore();
   private readonly onDevice = new Map<object, DeviceData>();
+  /** Data of the host that a function on a device was given. */
+  private readonly passed = new WeakSet<object>();
 
   /** Wraps an array of the store as a tensor. */
   adopt(elements: HostElements, shape: Shape, dtype: ElementType): Tensor {
@@ -39,18 +41,37 @@ export class HostBackend extends MathBackendCPU {
   /** Wraps an array on a device as a tensor, which owns it. */
   adoptFromDevice(array: DeviceArray, shape: Shape): Tensor {
     const dataId = super.write(null as unknown as BackendValues, [...shape], "float32");
-    const data: DeviceData = { array, copy: undefined };
-    this.onDevice.set(dataId, data);
-    Object.defineProperty(this.data.get(dataId), "values", {
-      get: () => {
-        data.copy ??= download(array, this.store.take("float32", shape) as Float32Array);
-        return data.copy;
-      },
-      set: (values: HostElements | undefined) => {
-        data.copy = values;
-      },
-    });
+    this.place(dataId, { array, copy: undefined }, shape);
     return engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: "float32" }, this as never);
+  }
+
+  /**
+   * The array of a tensor for a function on a device. What is passed a second time, such as weights that are not trained,
+   * is copied there, once, for all times that follow.
+   *
+   * @returns undefined where the values must be taken from the host; `moved`: they were copied just now
+   */
+  arrayForDevice({
+    dataId,
+    dtype,
+    shape,
+    size,
+  }: Tensor): { readonly array: DeviceArray; readonly moved: boolean } | undefined {
+    const known = this.deviceArray(dataId);
+    if (known !== undefined) {
+      return { array: known, moved: false };
+    }
+    const values = this.peek(dataId);
+    if (values === undefined || dtype !== "float32" || size <= 1) {
+      return undefined;
+    }
+    if (!this.passed.has(dataId)) {
+      this.passed.add(dataId);
+      return undefined;
+    }
+    const array = upload(values as Float32Array, shape);
+    this.place(dataId, { array, copy: values }, shape);
+    return { array, moved: true };
   }
 
   /** The array on a device; undefined where the data are the host's. */
@@ -94,6 +115,19 @@ export class HostBackend extends MathBackendCPU {
       this.store.give(values as HostElements);
     }
     return gone;
+  }
+
+  private place(dataId: object, data: DeviceData, shape: Shape): void {
+    this.onDevice.set(dataId, data);
+    Object.defineProperty(this.data.get(dataId), "values", {
+      get: () => {
+        data.copy ??= download(data.array, this.store.take("float32", shape) as Float32Array);
+        return data.copy;
+      },
+      set: (values: HostElements | undefined) => {
+        data.copy = values;
+      },
+    });
   }
 
   private arrayOf(dataId: object): BackendValues | undefined {

@@ -13,6 +13,7 @@ import type { DeviceArray } from "./device-array.ts";
 import { runGraph } from "./graph-run.ts";
 import type { HostBackend } from "./host-backend.ts";
 import type { Profile } from "./profile.ts";
+import { bytesOf } from "./report.ts";
 import type { Device } from "./sessions.ts";
 
 /** What a run is given. */
@@ -53,6 +54,7 @@ export class Program {
   private readonly host: HostBackend;
   private readonly staying: ReadonlySet<Value>;
   private readonly device: Device;
+  private readonly fed: ReadonlySet<Value>;
   /** Where a value is among the tensors of the arguments. */
   private readonly argumentOf: ReadonlyMap<Value, number>;
   private readonly hostInputs: readonly HostInput[];
@@ -76,6 +78,7 @@ export class Program {
       result.kind === "value" ? result.value : (parameters[result.at] as Value),
     );
     const used = new Set([...graph.inputs, ...hostCalls.flatMap(({ inputs }) => inputs), ...resultValues]);
+    this.fed = new Set(graph.inputs);
     this.argumentOf = new Map(parameters.map((value, i) => [value, i]));
     this.hostInputs = hostInputs.filter(({ value }) => used.has(value));
     this.neededAfter = hostCalls.map(
@@ -101,11 +104,12 @@ export class Program {
       const started = performance.now();
       for (const [i, value] of parameters.entries()) {
         const tensor = given.tensors[i] as Tensor;
-        const array = this.device === "cpu" ? undefined : this.host.deviceArray(tensor.dataId);
-        if (array === undefined) {
+        const there = this.device === "cpu" || !this.fed.has(value) ? undefined : this.host.arrayForDevice(tensor);
+        if (there !== undefined) {
+          onDevice.set(value, there.array);
+          this.copiedBytes.in += there.moved ? bytesOf([value]) : 0;
+        } else if (this.device === "cpu" || this.fed.has(value)) {
           elements.set(value, this.elementsOf(tensor));
-        } else {
-          onDevice.set(value, array);
         }
       }
       for (const { value, source, fill } of this.hostInputs) {

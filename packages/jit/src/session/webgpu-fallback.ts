@@ -1,6 +1,6 @@
 // Nodes that ONNX Runtime 1.30 claims for WebGPU but fails on or gets wrong there, so that the processor must run them.
 import type { Graph } from "../graph/onnx.ts";
-import { type Node, sizeOf } from "../graph/value.ts";
+import { type Node, sameShape, sizeOf } from "../graph/value.ts";
 
 /** Names of the nodes, as they stand in the model. */
 export function nodesForProcessor({ nodes }: Pick<Graph, "nodes">): string[] {
@@ -10,8 +10,8 @@ export function nodesForProcessor({ nodes }: Pick<Graph, "nodes">): string[] {
 function failsOnWebgpu(node: Node): boolean {
   const { op, inputs, attributes } = node;
   switch (op) {
-    case "Pow": // its kernel takes powers that are broadcast for floats
-      return inputs.some((input) => input?.dtype !== "float32");
+    case "Pow": // of rows of four, say, by a column it has no program
+      return isBroadcast(inputs);
     case "Slice": // backwards from near the beginning it starts at the wrong element
       return Array.from(inputs[4]?.constant ?? [], Number).some((step) => step < 0);
     case "Conv": // an empty result is an invalid size of a dispatch; a product that stands in for it forgets padding
@@ -21,6 +21,13 @@ function failsOnWebgpu(node: Node): boolean {
     default:
       return false;
   }
+}
+
+/** Between arrays of different shapes, of which none is a scalar. */
+function isBroadcast(inputs: Node["inputs"]): boolean {
+  const shapes = inputs.flatMap((input) => (input === undefined || input.shape.length === 0 ? [] : [input.shape]));
+  const [first = []] = shapes;
+  return shapes.some((shape) => !sameShape(shape, first));
 }
 
 /** Windows of one element, or of the whole input, are taken for a matrix product when nothing pads the beginning. */
