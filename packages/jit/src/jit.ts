@@ -17,7 +17,7 @@ export interface JitOptions {
   readonly donate?: readonly number[];
   /** Threads of one operation; ONNX Runtime's choice (one per core) when absent. */
   readonly threads?: number;
-  /** What runs the graph, "cpu" when absent. Arguments and results are arrays of the host either way. */
+  /** What runs the graph, "cpu" when absent. On "webgpu" results of the shape of something donated stay there. */
   readonly device?: Device;
   /** ONNX Runtime's own optimiser. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
