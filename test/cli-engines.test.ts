@@ -1,5 +1,6 @@
 // Engines as a user meets them: which one `auto` takes, and what happens where ONNX Runtime's library cannot be loaded.
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { findAdapter } from "../packages/jit/test/webgpu-adapter.ts";
 import { createWorkplace, STUDY, trialsOf } from "./support/cli.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -73,6 +74,46 @@ test(
     expect(moved.stderr).toMatch(/^Engine: onnx, ONNX Runtime [\d.]+ \(command line: engine=onnx\)$/m);
     expect(enginesOf().sort()).toEqual(["onnx done", "onnx done", "wasm done", "wasm done"]);
     expect(moved.stdout).not.toMatch(/different engines/);
+  },
+  TIMEOUT_MS,
+);
+
+const { found, driver } = findAdapter();
+
+describe.skipIf(!found)("with an adapter of WebGPU", () => {
+  const withAdapter = driver === undefined ? {} : { VK_ICD_FILENAMES: driver };
+
+  test(
+    "onnx-webgpu trains where it is asked for, and auto leaves it alone",
+    async () => {
+      const other = createWorkplace();
+      other.write({ "experiments/tiny.yaml": STUDY.replace("  engine: cpu\n", "").replace("[sdt, lmam]", "[lmam]") });
+      const run = await other.expWith(withAdapter, "run", "tiny", "--seeds", "1", "--engine", "onnx-webgpu");
+      expect(run).toMatchObject({ code: 0 });
+      expect(run.stderr).toMatch(
+        /^Engine: onnx-webgpu, ONNX Runtime [\d.]+, a GPU adapter of WebGPU \(command line: engine=onnx-webgpu\)$/m,
+      );
+      expect(run.stderr).toMatch(/^✓ folder {2}lmam {2}seed 0 {2}weighted-f1 \d/m);
+      const doctor = await other.expWith(withAdapter, "doctor", "--json");
+      other.remove();
+      expect(JSON.parse(doctor.stdout)).toMatchObject({
+        engines: expect.arrayContaining([expect.objectContaining({ name: "onnx-webgpu", state: "works" })]),
+        findings: expect.arrayContaining([
+          expect.objectContaining({ what: "engine auto", found: expect.stringMatching(/^takes onnx \(/) }),
+        ]),
+      });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+test.skipIf(process.platform !== "linux")(
+  "without an adapter of WebGPU, asking for onnx-webgpu says what it takes",
+  async () => {
+    const named = await place.expWith({ VK_ICD_FILENAMES: "/nothing" }, "plan", "tiny", "--engine", "onnx-webgpu");
+    expect(named).toMatchObject({ code: 2, stdout: "" });
+    expect(named.stderr).toMatch(/^error engine onnx-webgpu does not work here: .*no GPU adapter was found$/m);
+    expect(named.stderr).toMatch(/→ On Linux it takes the Vulkan loader .*Or use --engine onnx/);
   },
   TIMEOUT_MS,
 );

@@ -1,4 +1,5 @@
-// One trial on every engine: the same losses and scores, and the same bits when it is repeated on one.
+// One trial on every engine: the same losses and predictions, and the same bits when it is repeated on one. The engine
+// of GPUs takes part where there is one, or the software adapter that chromium brings.
 import { corePlugins, createEagerEngine, type Engine, type LoadedDataset, type Plugin } from "@merclab/core";
 import { plugins as dataPlugins } from "@merclab/data";
 import { plugins as encoderPlugins } from "@merclab/encoders";
@@ -8,9 +9,14 @@ import { plugins as sdtPlugins } from "@merclab/fusion-sdt";
 import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
+import { useAdapter } from "../packages/jit/test/webgpu-adapter.ts";
+
+const adapter = useAdapter();
 
 /** Largest relative difference of a loss, and difference of a probability, between engines after two epochs. */
 const TOLERANCE = 1e-4;
+/** Of a GPU, whose exp, tanh and division are less exact than a processor's. */
+const WEBGPU_TOLERANCE = 1e-3;
 
 const plugins = [...corePlugins, ...dataPlugins, ...encoderPlugins, ...sdtPlugins, ...lmamPlugins];
 
@@ -58,15 +64,21 @@ const ENGINES: Readonly<Record<string, () => Engine>> = {
   onnx: () => createOnnxEngine({ threads: 1 }),
 };
 
+interface Study {
+  readonly dialogues: { readonly train: number; readonly valid: number; readonly test: number };
+  readonly lengths: readonly [number, number];
+  readonly batchSize: number;
+}
+
+const LARGE: Study = { dialogues: { train: 13, valid: 3, test: 5 }, lengths: [3, 9], batchSize: 5 };
+/** Two steps an epoch of one shape, since a software adapter takes seconds for every graph. */
+const SMALL: Study = { dialogues: { train: 4, valid: 2, test: 2 }, lengths: [4, 4], batchSize: 2 };
+
 /** Dropout on, clipping on, a rate that changes: everything that a trial can have. */
-async function train(method: keyof typeof METHODS, engine: Engine) {
-  const source = part("dataset", "synthetic", {
-    seed: 3,
-    dialogues: { train: 13, valid: 3, test: 5 },
-    lengths: [3, 9],
-  });
+async function train(method: keyof typeof METHODS, engine: Engine, { dialogues, lengths, batchSize }: Study) {
+  const source = part("dataset", "synthetic", { seed: 3, dialogues, lengths });
   const { dataset }: LoadedDataset = await source.plugin.create(source.options, { dataRoot: undefined }).load();
-  const options = trainerOptions.parse({ epochs: 2, batchSize: 5, evaluationBatchSize: 4 });
+  const options = trainerOptions.parse({ epochs: 2, batchSize, evaluationBatchSize: 4 });
   const optimizer = part("optimizer", "adam", {
     lr: 3e-3,
     maxGradientNorm: 1,
@@ -96,30 +108,51 @@ async function train(method: keyof typeof METHODS, engine: Engine) {
   };
 }
 
+type Outcome = Awaited<ReturnType<typeof train>>;
+
+function expectSameTraining(name: string, { losses, probabilities }: Outcome, expected: Outcome, tolerance: number) {
+  losses.forEach((terms, epoch) => {
+    expect(Object.keys(terms)).toEqual(Object.keys(expected.losses[epoch] ?? {}));
+    for (const [term, value] of Object.entries(terms)) {
+      const wanted = expected.losses[epoch]?.[term] ?? Number.NaN;
+      expect(Math.abs(value - wanted), `${name}: ${term} of epoch ${epoch + 1}`).toBeLessThanOrEqual(
+        tolerance * Math.max(1, Math.abs(wanted)),
+      );
+    }
+  });
+  const differences = probabilities.flatMap((values, epoch) =>
+    values.map((value, i) => Math.abs(value - (expected.probabilities[epoch]?.[i] ?? Number.NaN))),
+  );
+  expect(Math.max(...differences), `${name}: predictions`).toBeLessThanOrEqual(tolerance);
+}
+
 describe.each(Object.keys(METHODS) as (keyof typeof METHODS)[])("a trial of %s", (method) => {
   it("has the same losses and predictions on every engine, and the same bits on one", async () => {
-    const results = new Map<string, Awaited<ReturnType<typeof train>>>();
+    const results = new Map<string, Outcome>();
     for (const [name, create] of Object.entries(ENGINES)) {
-      const first = await train(method, create());
+      const first = await train(method, create(), LARGE);
       results.set(name, first);
       if (name !== "cpu") {
-        expect(await train(method, create()), `${name} repeated`).toEqual(first);
+        expect(await train(method, create(), LARGE), `${name} repeated`).toEqual(first);
       }
     }
-    const reference = results.get("cpu");
-    for (const [name, { losses, probabilities }] of results) {
-      losses.forEach((terms, epoch) => {
-        for (const [term, value] of Object.entries(terms)) {
-          const expected = reference?.losses[epoch]?.[term] ?? Number.NaN;
-          expect(Math.abs(value - expected), `${name}: ${term} of epoch ${epoch + 1}`).toBeLessThanOrEqual(
-            TOLERANCE * Math.max(1, Math.abs(expected)),
-          );
-        }
-      });
-      const differences = probabilities.flatMap((values, epoch) =>
-        values.map((value, i) => Math.abs(value - (reference?.probabilities[epoch]?.[i] ?? Number.NaN))),
-      );
-      expect(Math.max(...differences), `${name}: predictions`).toBeLessThanOrEqual(TOLERANCE);
+    const reference = results.get("cpu") as Outcome;
+    for (const [name, outcome] of results) {
+      expectSameTraining(name, outcome, reference, TOLERANCE);
     }
   }, 300_000);
+
+  it.skipIf(!adapter)(
+    "has them on a GPU",
+    async () => {
+      const onGpu = () => train(method, createOnnxEngine({ threads: 1 }, "webgpu"), SMALL);
+      const first = await onGpu();
+      expect(await onGpu()).toEqual(first);
+      for (const name of ["cpu", "wasm", "onnx"] as const) {
+        const outcome = await train(method, (ENGINES[name] as () => Engine)(), SMALL);
+        expectSameTraining(`onnx-webgpu and ${name}`, first, outcome, WEBGPU_TOLERANCE);
+      }
+    },
+    300_000,
+  );
 });

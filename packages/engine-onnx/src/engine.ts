@@ -1,6 +1,6 @@
 // The engines `onnx` and `onnx-webgpu`: a function is traced once per set of shapes and run by ONNX Runtime, on the CPU
-// or on a GPU through WebGPU. Tensors live on jit's host backend; what is computed outside compiled functions runs there
-// with tfjs's cpu kernels.
+// or on a GPU through WebGPU. Tensors live on jit's host backend, but for weights and moments in training on a GPU, which
+// stay there; what is computed outside compiled functions runs on the host with tfjs's cpu kernels.
 import {
   type CompileOptions,
   type Engine,
@@ -59,11 +59,15 @@ export function createOnnxEngine({ threads, cacheFolder }: EngineSite, device: J
           ) as unknown as A),
         );
       const cache = cacheFolder === undefined ? {} : { cacheFolder };
-      // A process that ends with something alive on a GPU aborts, so nothing is kept there.
-      const keepIdle = device === "cpu" ? KEPT_GRAPHS : 0;
-      const jitted = loaded.jit(traced, { donate, device, threads, keepIdle, ...cache });
+      const jitted = loaded.jit(traced, { donate, device, threads, keepIdle: KEPT_GRAPHS, ...cache });
       compiled.push(jitted);
-      const call = (...args: A) => jitted(...args.map((arg) => (isKeyedSource(arg) ? hostValue(arg.key) : arg)));
+      const call = async (...args: A): Promise<R> => {
+        try {
+          return await jitted(...args.map((arg) => (isKeyedSource(arg) ? hostValue(arg.key) : arg)));
+        } catch (cause) {
+          throw cause instanceof loaded.JitError ? inTermsOfTraining(name, cause) : cause;
+        }
+      };
       return Object.assign(call, { explain: jitted.explain });
     },
     async dispose() {
@@ -87,6 +91,23 @@ async function runOnce(jit: typeof Jit, device: Jit.Device): Promise<void> {
     x.dispose();
     await double.dispose();
   }
+}
+
+/** What a user can do something about; other errors are the model's author's to read. */
+function inTermsOfTraining(name: string, cause: Jit.JitError): Error {
+  if (cause.code === "diverged") {
+    return new MerclabError("diverged", `engine ${name}: parameters are no longer finite`, {
+      hint: "Try a smaller optimizer.lr, or optimizer.maxGradientNorm=1.",
+      cause,
+    });
+  }
+  if (cause.code === "memory") {
+    return new MerclabError("engine", `engine ${name}: there is not enough memory: ${cause.message}`, {
+      hint: "Try a smaller trainer.batchSize or encoder.dim, or another engine.",
+      cause,
+    });
+  }
+  return cause;
 }
 
 function noAdapter(name: string, cause: unknown): MerclabError {

@@ -20,7 +20,8 @@ export const onnxWebgpuPlugin = definePlugin({
   kind: "engine",
   name: "onnx-webgpu",
   summary: "whole steps compiled, run by ONNX Runtime on any GPU with Vulkan, Metal or Direct3D 12",
-  // Last: weights travel to the device and back in every step, so `auto` never takes it; it is there to be asked for.
+  // Last, so that `auto` never takes it: ONNX Runtime does not tell a GPU from a software adapter, which is slower than
+  // any other engine.
   rank: 95,
   threads: "one",
   memory: { baseBytes: 1.6e9, bytesPerParameter: 17 },
@@ -45,6 +46,8 @@ async function probeWebgpu(): Promise<EngineProbe> {
     return { state, found: firstLine(error), versions: {}, ...(hint === undefined ? {} : { hint }) };
   } finally {
     await engine.dispose();
+    const { releaseDevice } = await import("tfjs-jit");
+    releaseDevice();
   }
 }
 

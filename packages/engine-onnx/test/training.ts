@@ -115,8 +115,10 @@ export async function train(engine: Engine, model: Model, optimizer: Optimizer, 
   const batches = [makeBatch([4, 2, 3]), makeBatch([2, 5])];
   const parameters = initialParameters(model.parameters, keyFromSeed(3));
   let state: TrainState = { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
-  const step = engine.compile((current: TrainState, batch: TrainingBatch, random: RandomSource) =>
-    trainStep(model, optimizer, current, batch, random),
+  const step = engine.compile(
+    (current: TrainState, batch: TrainingBatch, random: RandomSource) =>
+      trainStep(model, optimizer, current, batch, random),
+    { donate: [0] },
   );
   const predict = engine.compile((current: Parameters, inputs: TrainingBatch["inputs"]) =>
     softmax(model.logits(current, inputs, {})),

@@ -8,7 +8,9 @@ export type JitErrorCode =
   | "nested" // a trace within a trace
   | "device" // there is no such device on this machine
   | "compile" // ONNX Runtime refused the graph
+  | "memory" // the device has no room for a value of the graph
   | "run" // ONNX Runtime failed while running it
+  | "diverged" // on a GPU: trained weights became NaN or infinite
   | "disposed"; // used after dispose()
 
 export class JitError extends Error {

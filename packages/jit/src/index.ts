@@ -4,6 +4,7 @@ export { HOST_KERNELS } from "./host-kernels/index.ts";
 export { fromHost, type HostDtype, type HostElements, HostValue, hostValue } from "./host-value.ts";
 export { type JitOptions, type Jitted, jit } from "./jit.ts";
 export { RULES } from "./rules/index.ts";
+export { releaseDevice } from "./session/device-array.ts";
 export { HOST_BACKEND, hostBackend } from "./session/host-backend.ts";
 export type { Profile } from "./session/profile.ts";
 export type { ProgramReport } from "./session/report.ts";

@@ -2,6 +2,7 @@
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { JitError } from "./errors.ts";
+import { sameShape, sizeOf, type Value } from "./graph/value.ts";
 import type { HostBackend } from "./session/host-backend.ts";
 import { hostBackend } from "./session/host-backend.ts";
 import { Program } from "./session/program.ts";
@@ -16,7 +17,7 @@ export interface JitOptions {
   readonly donate?: readonly number[];
   /** Threads of one operation; ONNX Runtime's choice (one per core) when absent. */
   readonly threads?: number;
-  /** What runs the graph, "cpu" when absent. Arguments and results are arrays of the host either way. */
+  /** What runs the graph, "cpu" when absent. On "webgpu" results of the shape of something donated stay there. */
   readonly device?: Device;
   /** ONNX Runtime's own optimiser. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
@@ -79,7 +80,7 @@ export function jit<A extends readonly unknown[], R>(
   };
 
   /** Traces at once where the shapes are new; compiling goes on behind the promise. */
-  const entryFor = (flat: FlatTree): Entry => {
+  const entryFor = (flat: FlatTree, donated: ReadonlySet<Tensor>): Entry => {
     const key = treeKey(flat);
     const known = kept.get(key);
     if (known !== undefined) {
@@ -88,10 +89,11 @@ export function jit<A extends readonly unknown[], R>(
       return known;
     }
     const started = performance.now();
-    const traced = traceFunction(fn as (...args: never[]) => unknown, flat);
+    const traced = traceFunction(fn as (...args: never[]) => unknown, flat, { allInGraph: device === "webgpu" });
     const signature = flat.tensors.map(describeTensor).join(" ");
     const about = { device, signature, traceMs: performance.now() - started };
-    const options = { device, threads, optimization, cacheFolder, keepIdle, profile };
+    const staying = device === "webgpu" ? stayingOutputs(traced, flat.tensors, donated) : [];
+    const options = { device, threads, optimization, cacheFolder, keepIdle, profile, staying };
     const entry: Entry = { compiled: compile(traced, host, options, about), runs: new Set() };
     kept.set(key, entry);
     entry.compiled.catch(() => kept.delete(key)); // the caller gets the error from its own run
@@ -109,8 +111,8 @@ export function jit<A extends readonly unknown[], R>(
       throw new JitError("disposed", "the compiled function was disposed");
     }
     const flat = flattenTree(args, "the arguments");
-    const entry = entryFor(flat);
     const donated = new Set(donate.flatMap((at) => flattenTree(args[at], `argument ${at}`).tensors));
+    const entry = entryFor(flat, donated);
     const { tensors, hostValues } = flat;
     const run = entry.compiled.then(({ program }) => program.run({ tensors, hostValues, donated }));
     entry.runs.add(run);
@@ -170,7 +172,23 @@ async function compile(
   const started = performance.now();
   const { session, compiledBy, endProfile, release } = await sessionFor(traced.graph, options);
   const report = { ...about, compileMs: performance.now() - started, compiledBy };
-  return { program: new Program(traced, session, host, endProfile), report, release };
+  const program = new Program(traced, session, host, {
+    endProfile,
+    staying: options.staying,
+    device: options.device,
+  });
+  return { program, report, release };
+}
+
+/** State: outputs with the dtype and shape of something donated. What is one number is read by the host more often. */
+function stayingOutputs(traced: Traced, tensors: readonly Tensor[], donated: ReadonlySet<Tensor>): Value[] {
+  const state = traced.parameters.filter((_, i) => donated.has(tensors[i] as Tensor));
+  return traced.graph.outputs.filter(
+    ({ dtype, shape }) =>
+      dtype === "float32" &&
+      sizeOf(shape) > 1 &&
+      state.some((each) => sameShape(each.shape, shape) && each.dtype === dtype),
+  );
 }
 
 async function close({ compiled, runs }: Entry): Promise<void> {

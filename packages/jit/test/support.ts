@@ -19,6 +19,7 @@ import { expect } from "vitest";
 import { type Device, jit, RULES } from "../src/index.ts";
 import { FAMILIES } from "../src/rules/index.ts";
 import type { Rule } from "../src/rules/rule.ts";
+import { webgpuTolerances } from "./webgpu-tolerances.ts";
 
 export type Dtype = "float32" | "int32" | "bool";
 
@@ -35,10 +36,13 @@ export const toTensor = ({ shape, dtype, values }: Host): Tensor => tensor([...v
 
 /** Kernels whose rules ran in some trace of this file, and those that a test is named after. */
 const ran = new Set<string>();
+/** Those of the last trace. */
+const traced = new Set<string>();
 const named = new Set<string>();
 for (const [kernel, rule] of RULES) {
   (RULES as Map<string, Rule>).set(kernel, (call) => {
     ran.add(kernel);
+    traced.add(kernel);
     return rule(call);
   });
 }
@@ -110,28 +114,23 @@ interface Agreement {
   readonly compiled?: Fn;
 }
 
-/** What compiled functions run on, with the tolerance of all tests there at least. */
-let target: { readonly device: Device; readonly tolerance: number } = { device: "cpu", tolerance: 0 };
-
-/** Runs the tests of this file on another device; to be called before their file is imported. */
-export function testOn(device: Device, tolerance: number): void {
-  target = { device, tolerance };
-}
+/** What compiled functions run on: a GPU in vitest's project `webgpu`. */
+export const DEVICE: Device = process.env.JIT_TEST_DEVICE === "webgpu" ? "webgpu" : "cpu";
 
 /** Runs `fn` eagerly and compiled. */
 export async function expectAgreement(
   fn: Fn,
   inputs: readonly Host[],
-  { gradients = true, tolerance: asked = TOLERANCE, compiled: traced = fn }: Agreement = {},
+  { gradients = true, tolerance: asked = TOLERANCE, compiled: compiledFn = fn }: Agreement = {},
 ): Promise<void> {
   await setBackend("cpu");
   const tensors = inputs.map(toTensor);
   const expected = withGradients(fn, gradients)(...tensors);
-  const { device } = target;
-  const tolerance = Math.max(asked, target.tolerance);
-  const compiled = jit(withGradients(traced, gradients), { device, threads: 1, optimization: "basic" });
+  const compiled = jit(withGradients(compiledFn, gradients), { device: DEVICE, threads: 1, optimization: "basic" });
   try {
+    traced.clear();
     const actual = await compiled(...tensors);
+    const tolerance = Math.max(asked, ...(DEVICE === "webgpu" ? webgpuTolerances(traced) : []));
     expected.outputs.forEach((output, i) => {
       expectSame(actual.outputs[i] as Tensor, output, `output ${i}`, tolerance);
     });
@@ -165,7 +164,7 @@ export function chainOps(): void {
 }
 
 /** Runs of each property; every run compiles a graph of its own. */
-export const RUNS = 5;
+export const RUNS = DEVICE === "webgpu" ? 3 : 5;
 
 export const property = <T>(
   arbitrary: fc.Arbitrary<T>,

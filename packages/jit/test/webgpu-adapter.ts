@@ -5,21 +5,30 @@ import { fileURLToPath } from "node:url";
 
 const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/**
- * Tries in a process of its own, since a driver may end its process. Where SwiftShader is needed, this process gets
- * the variable that names it, so call this before ONNX Runtime is first used on WebGPU.
- */
-export function findAdapter(): boolean {
+export interface Adapter {
+  readonly found: boolean;
+  /** What `VK_ICD_FILENAMES` must name in a process that uses it, before ONNX Runtime is first used on WebGPU. */
+  readonly driver?: string;
+}
+
+/** Tries in a process of its own, since a driver may end its process. */
+export function findAdapter(): Adapter {
   if (works(process.env)) {
-    return true;
+    return { found: true };
   }
   if (process.env.VK_ICD_FILENAMES === undefined && existsSync(SWIFTSHADER)) {
-    if (works({ ...process.env, VK_ICD_FILENAMES: SWIFTSHADER })) {
-      process.env.VK_ICD_FILENAMES = SWIFTSHADER;
-      return true;
-    }
+    return { found: works({ ...process.env, VK_ICD_FILENAMES: SWIFTSHADER }), driver: SWIFTSHADER };
   }
-  return false;
+  return { found: false };
+}
+
+/** Finds an adapter and makes this process use it. */
+export function useAdapter(): boolean {
+  const { found, driver } = findAdapter();
+  if (found && driver !== undefined) {
+    process.env.VK_ICD_FILENAMES = driver;
+  }
+  return found;
 }
 
 function works(env: NodeJS.ProcessEnv): boolean {

@@ -108,17 +108,18 @@ function needed(builder: GraphBuilder, outputs: readonly Value[]): { nodes: Node
   return { nodes: builder.nodes.filter((node) => used.has(node)), leaves: [...leaves] };
 }
 
-export function encodeModel(graph: Graph): Uint8Array {
+/** @param anyShape leaves the shapes of inputs and outputs open */
+export function encodeModel(graph: Graph, { anyShape = false } = {}): Uint8Array {
   const model = {
     ir_version: IR_VERSION,
     producer_name: "tfjs-jit",
     opset_import: [{ domain: "", version: ONNX_OPSET }],
-    graph: graphProto("traced", graph),
+    graph: graphProto("traced", graph, anyShape ? typeInfo : valueInfo),
   };
   return ModelProto.encode(model).finish();
 }
 
-function graphProto(name: string, { nodes, inputs, constants, outputs }: Graph): object {
+function graphProto(name: string, { nodes, inputs, constants, outputs }: Graph, interfaceOf = valueInfo): object {
   return {
     name,
     node: nodes.map((node) => ({
@@ -132,8 +133,8 @@ function graphProto(name: string, { nodes, inputs, constants, outputs }: Graph):
       ],
     })),
     initializer: constants.map(initializer),
-    input: inputs.map(valueInfo),
-    output: outputs.map(valueInfo),
+    input: inputs.map(interfaceOf),
+    output: outputs.map(interfaceOf),
   };
 }
 
@@ -155,6 +156,10 @@ function initializer({ name, dtype, shape, constant }: Value): object {
     data_type: ONNX_TYPES[dtype],
     raw_data: new Uint8Array(raw.buffer, raw.byteOffset, sizeOf(shape) * raw.BYTES_PER_ELEMENT),
   };
+}
+
+function typeInfo({ name, dtype }: Value): object {
+  return { name, type: { tensor_type: { elem_type: ONNX_TYPES[dtype] } } };
 }
 
 function valueInfo({ name, dtype, shape }: Value): object {

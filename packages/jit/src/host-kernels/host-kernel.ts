@@ -1,5 +1,6 @@
 // Kernels that run on the host after the graph, on its outputs and on arguments. They may write over what was donated,
 // as an optimiser does with weights and moments, which saves the graph a dozen passes over them.
+import type { GraphBuilder } from "../graph/builder.ts";
 import type { Shape, Value } from "../graph/value.ts";
 import type { HostDtype, HostElements } from "../host-value.ts";
 
@@ -22,6 +23,8 @@ export interface HostKernel {
    * @throws RangeError for operands that do not fit together, and for attributes that are missing
    */
   outputs(inputs: readonly Value[], attributes: HostAttributes): readonly HostOutput[];
+  /** The same results as nodes, for devices on which state stays; the first one is what is trained. */
+  nodes(graph: GraphBuilder, inputs: readonly Value[], attributes: HostAttributes): readonly Value[];
   /** @param outputs hold what the operands they were made of held, and may be their memory */
   run(call: {
     readonly inputs: readonly HostElements[];

@@ -9,6 +9,7 @@
 //   g' = g·scale + w·decay,  u' = momentum·u + g',  w' = w − rate·u'. Results: w', u'.
 //
 // scale (for clipping), shrink, rate and root are scalars. Every operation is rounded to float32, in this order.
+import type { GraphBuilder } from "../graph/builder.ts";
 import { sameShape, type Value } from "../graph/value.ts";
 import type { HostElements } from "../host-value.ts";
 import type { HostAttributes, HostKernel, HostOutput } from "./host-kernel.ts";
@@ -36,6 +37,16 @@ export const adamStep: HostKernel = {
   outputs: (inputs, attributes) => {
     numbers(attributes, "beta1", "beta2", "epsilon", "decay");
     return sameAs(inputs, 4, [0, 2, 3]);
+  },
+  nodes: (graph, inputs, attributes) => {
+    const [weights, gradient, m, v, scale, shrink, rate, root] = inputs as Eight;
+    const [beta1, beta2, epsilon, decay] = numbers(attributes, "beta1", "beta2", "epsilon", "decay") as Four;
+    const { add, mul, div, sub, times } = arithmetic(graph);
+    const g = decayed(graph, mul(gradient, scale), weights, decay);
+    const mean = add(times(m, beta1), times(g, 1 - beta1));
+    const square = add(times(v, beta2), times(mul(g, g), 1 - beta2));
+    const spread = add(mul(graph.elementwise("Sqrt", [square]), root), graph.scalar(epsilon));
+    return [sub(mul(weights, shrink), mul(div(mean, spread), rate)), mean, square];
   },
   run: ({ inputs, outputs, attributes, memory }) => {
     const [, gradient] = inputs as [HostElements, HostElements];
@@ -69,6 +80,13 @@ export const sgdStep: HostKernel = {
     numbers(attributes, "momentum", "decay");
     return sameAs(inputs, 3, [0, 2]);
   },
+  nodes: (graph, inputs, attributes) => {
+    const [weights, gradient, velocity, scale, rate] = inputs as [Value, Value, Value, Value, Value];
+    const [momentum, decay] = numbers(attributes, "momentum", "decay") as [number, number];
+    const { add, mul, sub, times } = arithmetic(graph);
+    const speed = add(times(velocity, momentum), decayed(graph, mul(gradient, scale), weights, decay));
+    return [sub(weights, mul(speed, rate)), speed];
+  },
   run: ({ inputs, outputs, attributes, memory }) => {
     const [, gradient] = inputs as [HostElements, HostElements];
     const [weights, velocity] = outputs as [HostElements, HostElements];
@@ -91,6 +109,24 @@ export const sgdStep: HostKernel = {
 };
 
 type Four = [number, number, number, number];
+type Eight = [Value, Value, Value, Value, Value, Value, Value, Value];
+
+function arithmetic(graph: GraphBuilder) {
+  const op = (name: string) => (a: Value, b: Value) => graph.elementwise(name, [a, b]);
+  const mul = op("Mul");
+  return {
+    add: op("Add"),
+    sub: op("Sub"),
+    mul,
+    div: op("Div"),
+    times: (a: Value, factor: number) => mul(a, graph.scalar(factor)),
+  };
+}
+
+function decayed(graph: GraphBuilder, gradient: Value, weights: Value, decay: number): Value {
+  const { add, times } = arithmetic(graph);
+  return decay === 0 ? gradient : add(gradient, times(weights, decay));
+}
 
 /** Checks that the first `count` operands are float32 of one shape and the rest scalars. */
 function sameAs(inputs: readonly Value[], count: number, of: readonly number[]): HostOutput[] {

@@ -1,16 +1,20 @@
 // A traced function compiled by ONNX Runtime: fills host inputs, feeds arguments and preallocated outputs, runs the
 // kernels that come after the graph, wraps results.
-import type { Tensor } from "@tensorflow/tfjs-core";
-import * as ort from "onnxruntime-node";
+import { dispose, type Tensor } from "@tensorflow/tfjs-core";
+import type * as ort from "onnxruntime-node";
 import { JitError } from "../errors.ts";
-import { sizeOf, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { HostCall } from "../host-kernels/host-kernel.ts";
 import { type HostElements, HostValue } from "../host-value.ts";
 import type { HostInput } from "../trace/trace.ts";
 import type { Result, Traced } from "../trace/trace-function.ts";
 import { buildTree } from "../tree.ts";
+import type { DeviceArray } from "./device-array.ts";
+import { runGraph } from "./graph-run.ts";
 import type { HostBackend } from "./host-backend.ts";
 import type { Profile } from "./profile.ts";
+import { bytesOf } from "./report.ts";
+import type { Device } from "./sessions.ts";
 
 /** What a run is given. */
 export interface RunArguments {
@@ -28,9 +32,19 @@ export interface RunTimes {
   hostKernels: number;
 }
 
+export interface ProgramOptions {
+  /** Ends and reads the profile of the first run. */
+  readonly endProfile?: (() => Promise<Profile>) | undefined;
+  /** Outputs that stay on the device that runs the graph, as arguments may that come from it. */
+  readonly staying?: readonly Value[];
+  readonly device?: Device;
+}
+
 export class Program {
   readonly traced: Traced;
   readonly times: RunTimes = { hostInputs: 0, graph: 0, hostKernels: 0 };
+  /** Bytes that all runs so far copied between arrays of the host and the session. */
+  readonly copiedBytes = { in: 0, out: 0 };
   runs = 0;
   /** Of the first run, where it was asked for. */
   profile: Profile | undefined;
@@ -38,6 +52,9 @@ export class Program {
   /** Absent where nothing is left to compute: every result is an argument or a constant. */
   private readonly session: ort.InferenceSession | undefined;
   private readonly host: HostBackend;
+  private readonly staying: ReadonlySet<Value>;
+  private readonly device: Device;
+  private readonly fed: ReadonlySet<Value>;
   /** Where a value is among the tensors of the arguments. */
   private readonly argumentOf: ReadonlyMap<Value, number>;
   private readonly hostInputs: readonly HostInput[];
@@ -48,9 +65,11 @@ export class Program {
     traced: Traced,
     session: ort.InferenceSession | undefined,
     host: HostBackend,
-    endProfile?: () => Promise<Profile>,
+    { endProfile, staying = [], device = "cpu" }: ProgramOptions = {},
   ) {
     this.endProfile = endProfile;
+    this.staying = new Set(staying);
+    this.device = device;
     this.traced = traced;
     this.session = session;
     this.host = host;
@@ -59,6 +78,7 @@ export class Program {
       result.kind === "value" ? result.value : (parameters[result.at] as Value),
     );
     const used = new Set([...graph.inputs, ...hostCalls.flatMap(({ inputs }) => inputs), ...resultValues]);
+    this.fed = new Set(graph.inputs);
     this.argumentOf = new Map(parameters.map((value, i) => [value, i]));
     this.hostInputs = hostInputs.filter(({ value }) => used.has(value));
     this.neededAfter = hostCalls.map(
@@ -72,6 +92,8 @@ export class Program {
     const elements = new Map<Value, HostElements>();
     /** Arrays of the store that were taken for this run and that no result holds yet. */
     const own = new Set<HostElements>();
+    const onDevice = new Map<Value, DeviceArray>();
+    let stayed = new Map<Value, DeviceArray>();
     const take = (value: Value): HostElements => {
       const array = store.take(value.dtype, value.shape);
       own.add(array);
@@ -81,16 +103,32 @@ export class Program {
     try {
       const started = performance.now();
       for (const [i, value] of parameters.entries()) {
-        elements.set(value, this.elementsOf(given.tensors[i] as Tensor));
+        const tensor = given.tensors[i] as Tensor;
+        const there = this.device === "cpu" || !this.fed.has(value) ? undefined : this.host.arrayForDevice(tensor);
+        if (there !== undefined) {
+          onDevice.set(value, there.array);
+          this.copiedBytes.in += there.moved ? bytesOf([value]) : 0;
+        } else if (this.device === "cpu" || this.fed.has(value)) {
+          elements.set(value, this.elementsOf(tensor));
+        }
       }
       for (const { value, source, fill } of this.hostInputs) {
         fill(HostValue.reveal(given.hostValues[source] as HostValue<unknown>), take(value));
       }
       const filled = performance.now();
-      graph.outputs.forEach(take);
-      if (this.session !== undefined) {
-        await this.runGraph(this.session, elements);
+      for (const output of graph.outputs) {
+        if (!this.staying.has(output)) {
+          take(output);
+        }
       }
+      if (this.session !== undefined) {
+        const arrays = { host: elements, device: onDevice };
+        const made = await runGraph(this.session, graph, this.staying, arrays);
+        stayed = made.device;
+        this.copiedBytes.in += made.copied.in;
+        this.copiedBytes.out += made.copied.out;
+      }
+      this.checkFinite(elements);
       const computed = performance.now();
       const { endProfile } = this;
       if (endProfile !== undefined) {
@@ -105,27 +143,38 @@ export class Program {
       this.times.graph += computed - filled;
       this.times.hostKernels += performance.now() - profiled;
       this.runs += 1;
-      return buildTree(
-        this.traced.structure,
-        results.map((result) => this.wrap(result, elements, own, given)),
+      const adopted = this.adopt(stayed);
+      stayed = new Map();
+      const tensors = results.map(
+        (result) => this.stayedResult(result, adopted) ?? this.wrap(result, elements, own, given),
       );
+      dispose([...adopted.values()]);
+      return buildTree(this.traced.structure, tensors);
     } finally {
+      for (const array of stayed.values()) {
+        array.dispose();
+      }
       for (const array of own) {
         store.give(array);
       }
     }
   }
 
-  private async runGraph(session: ort.InferenceSession, elements: ReadonlyMap<Value, HostElements>): Promise<void> {
-    const named = (values: readonly Value[]): Record<string, ort.Tensor> =>
-      Object.fromEntries(values.map((value) => [value.name, toOrt(value, elements.get(value) as HostElements)]));
-    try {
-      await session.run(named(this.traced.graph.inputs), named(this.traced.graph.outputs));
-    } catch (cause) {
-      throw new JitError("run", `ONNX Runtime failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
+  /** Functions on a GPU may make a number of NaN, so that results would not tell. */
+  private checkFinite(elements: ReadonlyMap<Value, HostElements>): void {
+    const { finiteness } = this.traced;
+    if (finiteness !== undefined && !Number.isFinite(elements.get(finiteness)?.[0])) {
+      throw new JitError("diverged", "weights that this run updated are no longer finite");
     }
+  }
+
+  private adopt(arrays: ReadonlyMap<Value, DeviceArray>): Map<Value, Tensor> {
+    return new Map([...arrays].map(([value, array]) => [value, this.host.adoptFromDevice(array, value.shape)]));
+  }
+
+  /** A value may be several results, which then share the array on the device. */
+  private stayedResult(result: Result, adopted: ReadonlyMap<Value, Tensor>): Tensor | undefined {
+    return result.kind === "value" ? adopted.get(result.value)?.clone() : undefined;
   }
 
   private runHostKernel(
@@ -193,21 +242,5 @@ export class Program {
 
   private elementsOf(tensor: Tensor): HostElements {
     return this.host.peek(tensor.dataId) ?? (tensor.dataSync() as HostElements);
-  }
-}
-
-function toOrt({ dtype, shape }: Value, elements: HostElements): ort.Tensor {
-  if (elements.length !== sizeOf(shape)) {
-    throw new JitError("run", `expected ${sizeOf(shape)} elements for [${shape.join(", ")}], got ${elements.length}`);
-  }
-  switch (dtype) {
-    case "float32":
-      return new ort.Tensor("float32", elements as Float32Array, shape);
-    case "int32":
-      return new ort.Tensor("int32", elements as Int32Array, shape);
-    case "bool":
-      return new ort.Tensor("bool", elements as Uint8Array, shape);
-    case "int64":
-      throw new Error("int64 values stay inside rules");
   }
 }

@@ -32,6 +32,8 @@ export interface ProgramReport extends Partial<Profile> {
   /** Where the optimised graph came from. */
   readonly compiledBy: "runtime" | "memory" | "disk" | "nothing";
   readonly runs: number;
+  /** Mean bytes that a run copies between arrays of the host and the device's, where the device is not the processor. */
+  readonly copiedBytes: { readonly in: number; readonly out: number };
   /** Mean milliseconds of a run, by what was done. */
   readonly runMs: { readonly hostInputs: number; readonly graph: number; readonly hostKernels: number };
 }
@@ -41,7 +43,8 @@ export type CompileReport = Pick<ProgramReport, "device" | "signature" | "traceM
 export function reportOf(program: Program, compiled: CompileReport): ProgramReport {
   const { graph, parameters, hostInputs, hostCalls, capturedBytes } = program.traced;
   const { hostInputs: filling, graph: running, hostKernels } = program.times;
-  const perRun = (ms: number): number => (program.runs === 0 ? 0 : ms / program.runs);
+  const perRun = (total: number): number => (program.runs === 0 ? 0 : total / program.runs);
+  const isDevice = compiled.device !== "cpu";
   return {
     ...compiled,
     ...program.profile,
@@ -56,6 +59,10 @@ export function reportOf(program: Program, compiled: CompileReport): ProgramRepo
     outputBytes: bytesOf(graph.outputs),
     peakValueBytes: peakBytes(graph),
     runs: program.runs,
+    copiedBytes: {
+      in: isDevice ? perRun(program.copiedBytes.in) : 0,
+      out: isDevice ? perRun(program.copiedBytes.out) : 0,
+    },
     runMs: { hostInputs: perRun(filling), graph: perRun(running), hostKernels: perRun(hostKernels) },
   };
 }

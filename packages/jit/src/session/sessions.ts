@@ -7,6 +7,8 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { JitError } from "../errors.ts";
 import { encodeModel, type Graph } from "../graph/onnx.ts";
+import type { Value } from "../graph/value.ts";
+import { keepDevice } from "./device-array.ts";
 import { keepGraph, readGraph } from "./graph-cache.ts";
 import { type Profile, ProfileFolder } from "./profile.ts";
 import { peakBytes } from "./report.ts";
@@ -26,6 +28,8 @@ export interface SessionOptions {
   readonly keepIdle: number;
   /** Profile one run; such a session is not shared. */
   readonly profile: boolean;
+  /** Outputs that stay on the device; none on "cpu". */
+  readonly staying: readonly Value[];
 }
 
 export interface SharedSession {
@@ -108,8 +112,9 @@ export async function releaseIdleSessions(keep = 0): Promise<void> {
 }
 
 /** Everything that an optimised graph depends on: the model, the runtime's version, the options, the processor. */
-function keyOf(model: Uint8Array, { device, threads, optimization }: SessionOptions): string {
-  const about = [ort.env.versions.node, device, optimization, threads, arch(), cpus()[0]?.model].join("\n");
+function keyOf(model: Uint8Array, { device, threads, optimization, staying }: SessionOptions): string {
+  const names = staying.map(({ name }) => name).join();
+  const about = [ort.env.versions.node, device, optimization, threads, names, arch(), cpus()[0]?.model].join("\n");
   return createHash("sha256").update(about).update("\n").update(model).digest("hex");
 }
 
@@ -130,7 +135,10 @@ async function createSession(
   options: SessionOptions,
   profile: ProfileFolder | undefined,
 ): Made {
-  const { device, threads, optimization, cacheFolder } = options;
+  const { device, threads, optimization, cacheFolder, staying } = options;
+  if (device === "webgpu") {
+    keepDevice();
+  }
   const arena = peakBytes(graph) <= LARGEST_ARENA_BYTES;
   const base: ort.InferenceSession.SessionOptions = {
     executionProviders: [providerOf(device, graph)],
@@ -140,6 +148,7 @@ async function createSession(
     logSeverityLevel: 3,
     // The first would undo what the rule of products does on purpose, the second copies what is added before the product.
     extra: { optimization: { disable_specified_optimizers: "GemmTransposeFusion;MatMulAddFusion" } },
+    ...(staying.length === 0 ? {} : { preferredOutputLocation: locationsOf(graph, staying) }),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   const plain = { ...base, graphOptimizationLevel: optimization };
@@ -165,6 +174,10 @@ async function createSession(
   } finally {
     await rm(written, { force: true });
   }
+}
+
+function locationsOf({ outputs }: Graph, staying: readonly Value[]): Record<string, "cpu" | "gpu-buffer"> {
+  return Object.fromEntries(outputs.map((value) => [value.name, staying.includes(value) ? "gpu-buffer" : "cpu"]));
 }
 
 function providerOf(device: Device, graph: Graph): ort.InferenceSession.ExecutionProviderConfig {

@@ -1,13 +1,14 @@
 // Runs a function once on placeholders and gives its graph.
 import { engine, getBackend, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { JitError } from "../errors.ts";
+import type { GraphBuilder } from "../graph/builder.ts";
 import { type Graph, pruneGraph } from "../graph/onnx.ts";
 import type { Value } from "../graph/value.ts";
 import type { HostCall } from "../host-kernels/host-kernel.ts";
 import { buildTree, type FlatTree, flattenTree, type Structure } from "../tree.ts";
 import { registerTraceBackend, TRACE_BACKEND } from "./backend.ts";
 import { currentTrace, withTrace } from "./current.ts";
-import { elementType, type HostInput, Trace } from "./trace.ts";
+import { elementType, type HostInput, Trace, type TraceOptions } from "./trace.ts";
 
 /** Where a tensor of the result comes from. */
 export type Result =
@@ -26,15 +27,17 @@ export interface Traced {
   readonly structure: Structure;
   readonly results: readonly Result[];
   readonly capturedBytes: number;
+  /** An output that is finite where all weights are that the graph updates; absent where it updates none. */
+  readonly finiteness: Value | undefined;
 }
 
 /** @throws JitError where the function cannot be traced */
-export function traceFunction(fn: (...args: never[]) => unknown, args: FlatTree): Traced {
+export function traceFunction(fn: (...args: never[]) => unknown, args: FlatTree, options: TraceOptions = {}): Traced {
   if (currentTrace() !== undefined) {
     throw new JitError("nested", "a compiled function was called inside another one; call the plain function there");
   }
   registerTraceBackend();
-  const trace = new Trace(args.hostValues);
+  const trace = new Trace(args.hostValues, options);
   return withTrace(trace, () => onTraceBackend(() => runOnPlaceholders(trace, fn, args)));
 }
 
@@ -69,19 +72,32 @@ function runOnPlaceholders(trace: Trace, fn: (...args: never[]) => unknown, args
     const values = results.flatMap((result) => (result.kind === "value" ? [result.value] : []));
     const hostCalls = neededCalls(trace.hostCalls, values);
     const known = new Set([...parameters, ...trace.hostInputs.map(({ value }) => value)]);
+    const finiteness = sumOfAll(
+      trace.builder,
+      trace.trained.filter((value) => values.includes(value)),
+    );
+    const checked = finiteness === undefined ? [] : [finiteness];
     const outputs = new Set(
-      [...values, ...hostCalls.flatMap(({ inputs }) => inputs)].filter(
+      [...values, ...checked, ...hostCalls.flatMap(({ inputs }) => inputs)].filter(
         (value) => value.constant === undefined && value.afterGraph !== true && !known.has(value),
       ),
     );
     const graph = pruneGraph(trace.builder, [...outputs]);
     const { hostInputs, capturedBytes } = trace;
-    return { graph, parameters, hostInputs, hostCalls, structure, results, capturedBytes };
+    return { graph, parameters, hostInputs, hostCalls, structure, results, capturedBytes, finiteness };
   } finally {
     for (const tensor of leftovers) {
       tensor.dispose();
     }
   }
+}
+
+/** One number, which NaN and infinity anywhere make NaN or infinite. */
+function sumOfAll(graph: GraphBuilder, values: readonly Value[]): Value | undefined {
+  const sums = values.map((value) =>
+    graph.emit("ReduceSum", [value], { dtype: value.dtype, shape: [] }, { keepdims: 0 }),
+  );
+  return sums.length === 0 ? undefined : sums.reduce((a, b) => graph.elementwise("Add", [a, b]));
 }
 
 /** The calls that results depend on. */

@@ -17,6 +17,11 @@ export interface HostInput {
   readonly fill: (revealed: unknown, out: HostElements) => void;
 }
 
+export interface TraceOptions {
+  /** True for devices on which state stays, so that nothing is left to do on the host after the graph. */
+  readonly allInGraph?: boolean;
+}
+
 interface Entry {
   readonly value: Value;
   references: number;
@@ -29,13 +34,18 @@ export class Trace {
   readonly openLoops: OpenLoop[] = [];
   readonly hostInputs: HostInput[] = [];
   readonly hostCalls: HostCall[] = [];
+  /** Weights that nodes of the graph update. */
+  readonly trained: Value[] = [];
   /** Bytes of tensors from outside that became constants of the graph. */
   capturedBytes = 0;
   private readonly entries = new Map<object, Entry>();
   private readonly hostValues: readonly HostValue<unknown>[];
+  /** Kernels that can run on the host after the graph become nodes of it. */
+  private readonly allInGraph: boolean;
 
-  constructor(hostValues: readonly HostValue<unknown>[]) {
+  constructor(hostValues: readonly HostValue<unknown>[], { allInGraph = false }: TraceOptions = {}) {
     this.hostValues = hostValues;
+    this.allInGraph = allInGraph;
   }
 
   /** Where kernels append their nodes: the graph, or the body of the innermost loop. */
@@ -124,10 +134,15 @@ export class Trace {
     return this.tensorOf(value);
   }
 
-  /** Appends a call of a kernel that runs on the host after the graph. */
+  /** Appends a call of a kernel that runs on the host after the graph, or its nodes. */
   hostCall(kernelName: string, kernel: HostKernel, inputs: readonly Value[], attributes: HostAttributes): Value[] {
     this.refuseInLoop(`the kernel ${kernelName}`);
     const made = kernel.outputs(inputs, attributes);
+    if (this.allInGraph) {
+      const results = kernel.nodes(this.builder, inputs, attributes);
+      this.trained.push(results[0] as Value);
+      return [...results];
+    }
     const outputs = made.map(({ dtype, shape }) => this.builder.hostResult(dtype, shape));
     const of = made.map((each) => inputs[each.of] as Value);
     this.hostCalls.push({ kernelName, kernel, inputs, outputs, of, attributes });
