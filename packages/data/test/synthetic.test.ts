@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { syntheticPlugin } from "../src/index.ts";
 import {
-  CLASSES,
   generateSynthetic,
   IRONY_PERIOD,
   MOODS,
@@ -10,10 +9,11 @@ import {
   type SyntheticCorpus,
   type SyntheticDialogue,
 } from "../src/synthetic/generate.ts";
+import { CLASSES } from "../src/synthetic/tasks.ts";
 
 const defaults = syntheticPlugin.options.parse({});
-const { seed, dialogues, lengths, widths, cue, labelNoise } = defaults;
-const corpus = generateSynthetic({ seed, dialogues, lengths: [...lengths], widths, cue, labelNoise });
+const { seed, dialogues, lengths, widths, cue, labelNoise, task } = defaults;
+const corpus = generateSynthetic({ seed, dialogues, lengths: [...lengths], widths, cue, labelNoise, task });
 const part = (split: string) => corpus.dialogues.filter((dialogue) => dialogue.split === split);
 
 describe("synthetic", () => {

@@ -1,6 +1,6 @@
 export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
-export { SELECTION_METRICS, type TrainerOptions, trainerOptions } from "./settings.ts";
+export { SELECTION_METRICS, selectionMetric, type TrainerOptions, trainerOptions } from "./settings.ts";
 export { type StepResult, type TrainingBatch, type TrainState, trainableParameters, trainStep } from "./step.ts";
 export { type EpochReport, selectEpoch, type Trial, type TrialOutcome, trainTrial } from "./trial.ts";
 export { isOfficialBuffer, loadWeights, saveWeights } from "./weights.ts";

@@ -4,15 +4,15 @@ import { appendFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, type PluginRegistry } from "@merclab/core";
-import { encodeNpz, packRows } from "@merclab/data";
-import { createModel, trainerOptions, trainTrial } from "@merclab/trainer";
+import { MerclabError, outputNames, type PluginRegistry } from "@merclab/core";
+import { createModel, selectionMetric, trainerOptions, trainTrial } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { metricsRecord, startJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
+import { encodeTestPredictions } from "./test-predictions.ts";
 
 /** What a runner tells its worker. */
 export type RunnerMessage =
@@ -127,6 +127,7 @@ async function trainAndScore(
   const tensorsBefore = memory().numTensors;
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
+  const metric = selectionMetric(options, dataset.task);
   const model = createModel(modelParts(config, registry), dataset);
   const outcome = await trainTrial(
     {
@@ -150,24 +151,13 @@ async function trainAndScore(
         epochs: options.epochs,
         seconds,
         loss: train.total ?? Number.NaN,
-        valid: valid[options.selectBy] ?? Number.NaN,
+        valid: valid[metric] ?? Number.NaN,
       });
     },
   ).finally(() => engine.dispose());
   const leftTensors = memory().numTensors - tensorsBefore;
-  const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
-  shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
-  await writeFile(
-    file("testProbabilities"),
-    encodeNpz({
-      probabilities: {
-        shape: [outcome.testProbabilities.length, ...shape],
-        data: packRows(outcome.testProbabilities),
-        dtype: "f2",
-      },
-    }),
-  );
-  const scored = scoreTrial(loaded, outcome, options.selectBy);
+  await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
+  const scored = scoreTrial(loaded, outcome, metric);
   await writeFile(file("predictions"), scored.predictionsCsv);
   const selected = outcome.epochs[outcome.selectedEpoch - 1];
   const trialResult: TrialResult = {
@@ -175,9 +165,9 @@ async function trainAndScore(
     id: spec.id,
     seed: spec.seed,
     dataset: dataset.name,
-    classes: dataset.task.classes,
+    classes: dataset.task.type === "regression" ? [] : outputNames(dataset.task),
     epochs: outcome.epochs.length,
-    selection: { metric: options.selectBy, epoch: outcome.selectedEpoch, valid: selected?.valid ?? {} },
+    selection: { metric, epoch: outcome.selectedEpoch, valid: selected?.valid ?? {} },
     test: scored.test,
     seal: scored.seal,
     seconds: outcome.seconds,
