@@ -68,6 +68,7 @@ export function modelOf(choice: ModelChoice, modalities: readonly string[] = ["t
     numSpeakers: 2,
     task: { type: "single-label", classes: ["calm", "glad", "sad"] },
     trainClassCounts: [3, 2, 4],
+    trainUtterances: 9,
   });
 }
 

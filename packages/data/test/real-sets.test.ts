@@ -1,7 +1,7 @@
 // Sizes of the real sets as their SOURCE.md states them. Skipped where the sets are not there.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Dataset, LoadedDataset, Split } from "@merclab/core";
+import { type Dataset, type Labels, type LoadedDataset, outputDim, type Split } from "@merclab/core";
 import { describe, expect, test } from "vitest";
 import { cmuMosiPlugin, iemocapPlugin, meldPlugin } from "../src/index.ts";
 
@@ -16,7 +16,7 @@ function sizes({ splits }: Dataset): Record<Split, [number, number]> {
   return { train: size("train"), valid: size("valid"), test: size("test") };
 }
 
-function counts(labels: readonly Int32Array[], classes: number): number[] {
+function counts(labels: readonly Labels[], classes: number): number[] {
   const out = new Array<number>(classes).fill(0);
   for (const label of labels.flatMap((part) => [...part])) {
     out[label] = (out[label] ?? 0) + 1;
@@ -26,7 +26,7 @@ function counts(labels: readonly Int32Array[], classes: number): number[] {
 
 function validCounts({ dataset }: LoadedDataset): number[] {
   const labels = dataset.splits.valid.flatMap((dialogue) => dialogue.labels ?? []);
-  return counts(labels, dataset.task.classes.length);
+  return counts(labels, outputDim(dataset.task));
 }
 
 function expectClean(dataset: Dataset): void {
