@@ -78,11 +78,12 @@ export function readRows(
 /** Columns that must exist, with the key of dataset.yaml that names them. */
 function namedColumns(description: FolderDescription, modalities: readonly string[]): [string, string][] {
   const { columns, labels, splits, speakers } = description;
+  const labelsKey = labels.type === "multi-label" ? "columns" : "column";
   const named: [string, string | undefined][] = [
     ["columns.dialogue", columns.dialogue],
     ["columns.order", columns.order],
     ["columns.utterance", columns.utterance],
-    ...targetColumns(labels).map((column): [string, string] => ["labels", column]),
+    ...targetColumns(labels).map((column): [string, string] => [`labels.${labelsKey}`, column]),
     ["splits.column", splits?.column],
     ["speakers.column", speakers?.column],
     ...modalities.map((name): [string, string | undefined] => [

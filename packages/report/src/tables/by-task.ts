@@ -13,11 +13,16 @@ export interface TaskPart {
   readonly planned: readonly Planned[];
 }
 
-/** One part per type of task, in the order of the trials; the title tells them apart where there are several. */
+/**
+ * One part per type of task, in the order of the trials; the title tells them apart where there are several. A table
+ * whose metrics belong to some of the tasks is about those alone.
+ */
 export function splitByTask(spec: TableSpec, planned: readonly Planned[]): TaskPart[] {
-  const groups = [...groupBy(planned, (trial) => taskOf(trial.spec).type)];
+  const all = [...groupBy(planned, (trial) => taskOf(trial.spec).type)];
+  const wanted = all.filter(([, members]) => spec.metrics?.some((metric) => scoredBy(members).has(metric)) ?? true);
+  const groups = wanted.length > 0 ? wanted : all;
   if (groups.length < 2) {
-    return [{ spec, planned }];
+    return [{ spec, planned: groups[0]?.[1] ?? planned }];
   }
   return groups.map(([type, members]) => {
     const title = spec.title ?? members[0]?.spec.title ?? "";
@@ -42,6 +47,10 @@ export function tableMetrics(
   }
   const kept = metrics.filter((metric) => scored.has(metric));
   return { metrics: kept.length === 0 ? usual : kept, left: metrics.filter((metric) => !scored.has(metric)) };
+}
+
+function scoredBy(trials: readonly Planned[]): ReadonlySet<MetricName> {
+  return new Set(trials.flatMap(({ spec }) => metricsOfTask(taskOf(spec))));
 }
 
 function taskOf({ task }: TrialSpec): Task {
