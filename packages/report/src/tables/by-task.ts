@@ -25,8 +25,10 @@ export function splitByTask(spec: TableSpec, planned: readonly Planned[]): TaskP
     return [{ spec, planned: groups[0]?.[1] ?? planned }];
   }
   return groups.map(([type, members]) => {
-    const title = spec.title ?? members[0]?.spec.title ?? "";
-    return { spec: { ...spec, title: `${title} (${type})` }, planned: members };
+    const title = `${spec.title ?? members[0]?.spec.title ?? ""} (${type})`;
+    // Another table has the others; those that no task has stay, and are told.
+    const metrics = spec.metrics?.filter((metric) => scoredBy(members).has(metric) || !scoredBy(planned).has(metric));
+    return { spec: { ...spec, title, ...(metrics === undefined ? {} : { metrics }) }, planned: members };
   });
 }
 
