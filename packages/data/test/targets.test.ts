@@ -3,14 +3,14 @@ import { type Labels, metricsOfTask, visibleLabels } from "@merclab/core";
 import { describe, expect, test } from "vitest";
 import { strataOf } from "../src/folder/strata.ts";
 import { checkFolder, loadFolder, packBatch } from "../src/index.ts";
-import { csv, errorOf, tinyDescription, tinyRows, writeFolder } from "./tiny-folder.ts";
+import { csv, errorOf, type Row, tinyDescription, tinyRows, writeFolder } from "./tiny-folder.ts";
 
 /** Two per dialogue: a, b, c train, d valid, e test. */
 const SCORES = ["-3", "2.5", "0", "0.4", "1.5", "-1.75", "3", "-0.2", "-2.5", "0.5"];
 const GLAD = ["1", "0", "1", "1", "0", "0", "1", "0", "0", "1"];
 const SAD = ["0", "0", "1", "0", "0", "1", "0", "0", "1", "1"];
 
-const rows = tinyRows().map((row, at) => ({
+const rows: Row[] = tinyRows().map((row, at) => ({
   ...row,
   score: SCORES[at] ?? "",
   glad: GLAD[at] ?? "",
@@ -20,8 +20,7 @@ const rows = tinyRows().map((row, at) => ({
 const described = (labels: object, more: object = {}) => ({ ...tinyDescription(), labels, ...more });
 const folder = (labels: object, more: object = {}, table = rows) =>
   writeFolder({ "dataset.yaml": described(labels, more), "utterances.csv": csv(table) });
-const spoilt = (at: number, cells: Partial<(typeof rows)[number]>) =>
-  rows.map((row, place) => (place === at ? { ...row, ...cells } : row));
+const spoilt = (at: number, cells: Row) => rows.map((row, place) => (place === at ? { ...row, ...cells } : row));
 const options = (target: string | null = null) => ({
   modalities: null,
   validFraction: null,
@@ -115,7 +114,7 @@ describe("labels of a folder", () => {
 });
 
 describe("what is wrong is told with its place", () => {
-  test.each<[string, object, typeof rows, RegExp]>([
+  test.each<[string, object, Row[], RegExp]>([
     ["no score", regression, spoilt(2, { score: "" }), /utterances.csv:4 \| no score in column "score" \(1 row\)/],
     ["NaN", regression, spoilt(2, { score: "NaN" }), /"NaN" in column "score" is no score \(1 row\)/],
     ["infinite", regression, spoilt(0, { score: "Infinity" }), /utterances.csv:2 \| "Infinity" in column "score"/],
@@ -164,7 +163,7 @@ describe("what is wrong is told with its place", () => {
   });
 
   test("a label that nobody in train has is a warning", async () => {
-    const none = rows.map((row) => ({ ...row, sad: row.part === "train" ? "0" : row.sad }));
+    const none = rows.map((row) => ({ ...row, sad: row.part === "train" ? "0" : "1" }));
     const { warnings } = await loadFolder(await folder(multiLabel, {}, none));
     expect(warnings).toEqual(["labels without an example in train, so they cannot be learned: sad"]);
   });
