@@ -8,6 +8,7 @@ import {
   type Key,
   keyFromSeed,
   type ModalityInfo,
+  outputNames,
   type PluginRegistry,
 } from "@merclab/core";
 import { LENGTHS, lengthsFromQuantiles } from "./lengths.ts";
@@ -61,12 +62,12 @@ export async function loadCorpus(
   }
   const { dataset } = await source.load();
   const talks = (dialogues: readonly Dialogue[]): Talk[] =>
-    dialogues.map(({ speakers, labels }) => ({ speakers, labels: labels ?? new Int32Array(speakers.length) }));
+    dialogues.map(({ speakers, labels }) => ({ speakers, labels: Int32Array.from(labels ?? speakers.map(() => 0)) }));
   const { train, valid, test } = dataset.splits;
   return {
     name,
     origin: `lengths, speakers and labels of the data root's ${name}, features made up`,
-    classes: dataset.task.classes,
+    classes: outputNames(dataset.task),
     numSpeakers: dataset.numSpeakers,
     trainClassCounts: dataset.trainClassCounts,
     modalities: MODALITIES[name],

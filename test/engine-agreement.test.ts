@@ -74,9 +74,22 @@ const LARGE: Study = { dialogues: { train: 13, valid: 3, test: 5 }, lengths: [3,
 /** Two steps an epoch of one shape, since a software adapter takes seconds for every graph. */
 const SMALL: Study = { dialogues: { train: 4, valid: 2, test: 2 }, lengths: [4, 4], batchSize: 2 };
 
+/** The plain objective of every other task. */
+const TASKS = {
+  sentiment: "huber",
+  "emotion-set": "binary-cross-entropy",
+} as const;
+
 /** Dropout on, clipping on, a rate that changes: everything that a trial can have. */
-async function train(method: keyof typeof METHODS, engine: Engine, { dialogues, lengths, batchSize }: Study) {
-  const source = part("dataset", "synthetic", { seed: 3, dialogues, lengths });
+async function train(
+  method: keyof typeof METHODS,
+  engine: Engine,
+  { dialogues, lengths, batchSize }: Study,
+  task?: keyof typeof TASKS,
+) {
+  const parts =
+    task === undefined ? METHODS[method] : { ...METHODS[method], objective: part("objective", TASKS[task], {}) };
+  const source = part("dataset", "synthetic", { task, seed: 3, dialogues, lengths });
   const { dataset }: LoadedDataset = await source.plugin.create(source.options, { dataRoot: undefined }).load();
   const options = trainerOptions.parse({ epochs: 2, batchSize, evaluationBatchSize: 4 });
   const optimizer = part("optimizer", "adam", {
@@ -88,7 +101,7 @@ async function train(method: keyof typeof METHODS, engine: Engine, { dialogues, 
   const before = memory().numTensors;
   const outcome = await trainTrial(
     {
-      model: createModel(METHODS[method], dataset),
+      model: createModel(parts, dataset),
       optimizer: optimizer.plugin.create(optimizer.options, {
         epochs: options.epochs,
         stepsPerEpoch: Math.ceil(dataset.splits.train.length / options.batchSize),
@@ -155,4 +168,16 @@ describe.each(Object.keys(METHODS) as (keyof typeof METHODS)[])("a trial of %s",
     },
     300_000,
   );
+});
+
+describe.each(Object.keys(TASKS) as (keyof typeof TASKS)[])("a trial of another task, %s", (task) => {
+  it("has the same losses and predictions on every engine", async () => {
+    const outcomes: Outcome[] = [];
+    for (const create of Object.values(ENGINES)) {
+      outcomes.push(await train("lmam", create(), LARGE, task));
+    }
+    Object.keys(ENGINES).forEach((name, i) => {
+      expectSameTraining(name, outcomes[i] as Outcome, outcomes[0] as Outcome, TOLERANCE);
+    });
+  }, 300_000);
 });

@@ -21,6 +21,7 @@ function count(choice: ModelChoice): number {
     task: { type: "single-label", classes: Array.from({ length: CLASSES }, (_, i) => `c${i}`) },
     trainClassCounts: new Array(CLASSES).fill(1),
   }).count.total;
+    trainUtterances: CLASSES,
 }
 
 const BC_LSTM = { dim: 512, numLayers: 4 };

@@ -37,6 +37,7 @@ const site = (audio: number, classes: number, numSpeakers: number) => ({
   numSpeakers,
   task: { type: "single-label" as const, classes: Array.from({ length: classes }, (_, c) => `c${c}`) },
   trainClassCounts: new Array<number>(classes).fill(1),
+  trainUtterances: classes,
 });
 
 describe("SDT's official configurations", () => {

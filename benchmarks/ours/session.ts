@@ -157,7 +157,11 @@ function modelOf(settings: RowSettings, registry: PluginRegistry): Model {
       fusion: part("fusion", settings.fusion),
       objective: part("objective", settings.objective),
     },
-    { ...settings, task: { type: "single-label", classes: settings.classes } },
+    {
+      ...settings,
+      task: { type: "single-label", classes: settings.classes },
+      trainUtterances: settings.trainClassCounts.reduce((sum, count) => sum + count, 0),
+    },
   );
 }
 

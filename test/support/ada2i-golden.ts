@@ -50,6 +50,7 @@ export function goldenModel(variant: GoldenVariant = {}, padding: "masked" | "as
     modalities: encoder.modalities,
     dim: encoder.dim,
     trainClassCounts: new Array(CLASSES).fill(1),
+    trainUtterances: CLASSES,
   });
   const parametersOf = Object.fromEntries(
     encoder.modalities.map((modality) => [

@@ -78,7 +78,13 @@ export function goldenModel(golden: GoldenCase, detachTeacher = false) {
       classWeights: golden.classWeights,
       detachTeacher,
     }),
-    { task, modalities: encoder.modalities, dim: 8, trainClassCounts: new Array(golden.classes).fill(1) },
+    {
+      task,
+      modalities: encoder.modalities,
+      dim: 8,
+      trainClassCounts: new Array(golden.classes).fill(1),
+      trainUtterances: golden.classes,
+    },
   );
   return { model: assembleModel({ encoder, fusion, objective }, task), encoder, fusion, objective };
 }

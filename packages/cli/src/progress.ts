@@ -4,6 +4,7 @@ import type { StudyEvent, TrialSpec } from "@merclab/runner";
 import { createLogUpdate } from "log-update";
 import pc from "picocolors";
 import prettyMs from "pretty-ms";
+import { scoreText } from "./score-text.ts";
 import { createEstimate } from "./time-left.ts";
 import { trialLabel } from "./trial-label.ts";
 
@@ -89,7 +90,7 @@ export function createProgress(
             mark: pc.cyan("●"),
             label,
             state: `epoch ${epoch}/${epochs}`,
-            numbers: `loss ${loss.toFixed(4)}  valid ${(100 * valid).toFixed(2)}`,
+            numbers: `loss ${loss.toFixed(4)}  valid ${scoreText(String(spec.config.trainer.options.selectBy), valid)}`,
           });
           break;
         }
@@ -98,7 +99,7 @@ export function createProgress(
           ended += 1;
           const { selection, test, seconds } = event.result;
           const score = test.validSelected.metrics[selection.metric] ?? Number.NaN;
-          const numbers = `${selection.metric} ${(100 * score).toFixed(2)} at epoch ${selection.epoch}, ${seconds.toFixed(0)} s`;
+          const numbers = `${selection.metric} ${scoreText(selection.metric, score)} at epoch ${selection.epoch}, ${seconds.toFixed(0)} s`;
           const gap = live && label.length + numbers.length + 4 >= columnsOf(stream) ? "\n    " : "  ";
           say(`${pc.green("✓")} ${label}${gap}${numbers}`);
           break;

@@ -1,14 +1,14 @@
 // The tables of an experiment from its stored runs, as data and in any format.
 import { MerclabError } from "@merclab/core";
-import { compileTable, formatTable, formatTerminal, type Table, type TableFormat } from "@merclab/report";
+import { compileTable, formatTable, formatTerminal, splitByTask, type Table, type TableFormat } from "@merclab/report";
 import { readStudy, readTrials, type StudyPlan, type TrialSpec } from "@merclab/runner";
 
 /** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
 export function checkTables({ experiment, trials }: StudyPlan): void {
   const planned = trials.map((spec) => ({ spec, result: undefined, status: undefined }));
   try {
-    for (const spec of experiment.tables) {
-      compileTable(spec, planned, { experiment: experiment.name });
+    for (const { spec, planned: part } of experiment.tables.flatMap((each) => splitByTask(each, planned))) {
+      compileTable(spec, part, { experiment: experiment.name });
     }
   } catch (error) {
     if (!(error instanceof MerclabError)) {
@@ -28,7 +28,9 @@ export async function compileTables(runsFolder: string, experiment: string): Pro
     return { spec, result: trial?.result, status: trial?.status };
   });
   const order = orderOfAxes(study.trials);
-  return study.tables.map((spec) => compileTable(spec, planned, { experiment, command: () => study.command, order }));
+  return study.tables
+    .flatMap((spec) => splitByTask(spec, planned))
+    .map((part) => compileTable(part.spec, part.planned, { experiment, command: () => study.command, order }));
 }
 
 /** Values of every axis as the plan has them: in the order of the experiment file. */

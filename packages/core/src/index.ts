@@ -57,13 +57,40 @@ export {
   type PluginKind,
   type PluginKinds,
   type PluginRegistry,
+  type TaskTraits,
 } from "./contracts/plugins.ts";
-export { outputDim, type SingleLabelTask, type Targets, type Task } from "./contracts/task.ts";
+export {
+  type ClassTargets,
+  classTargets,
+  type LabelSetTargets,
+  type Labels,
+  labelSetTargets,
+  type MultiLabelTask,
+  outputDim,
+  outputNames,
+  type RegressionTask,
+  type ScoreTargets,
+  type SingleLabelTask,
+  scoreTargets,
+  TASK_TYPES,
+  type Targets,
+  type Task,
+  type TaskType,
+} from "./contracts/task.ts";
 export { createEagerEngine, EAGER_BACKENDS, type EagerBackend } from "./engine/eager.ts";
 export { type ErrorCode, type ErrorDetails, MerclabError, nearestName, suggestName } from "./errors.ts";
-export { type ClassWeights, classWeightsOption, resolveClassWeights } from "./losses/class-weights.ts";
+export { binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
+export {
+  type ClassWeights,
+  classWeightsOption,
+  type PositiveWeights,
+  positiveWeightsOption,
+  resolveClassWeights,
+  resolvePositiveWeights,
+} from "./losses/class-weights.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
 export { klDivergence } from "./losses/divergence.ts";
+export { huberLoss, l1Loss, squaredLoss } from "./losses/regression.ts";
 export { expectedCalibrationError, negativeLogLikelihood } from "./metrics/calibration.ts";
 export {
   accuracy,
@@ -79,16 +106,29 @@ export {
   type ProbabilityMetrics,
   weightedF1,
 } from "./metrics/classification.ts";
-export { METRICS, type MetricDescriptor, type MetricName, metricDescriptor } from "./metrics/descriptors.ts";
+export {
+  METRICS,
+  type MetricDescriptor,
+  type MetricName,
+  metricDescriptor,
+  metricsOfTask,
+  SELECTION_METRIC,
+  usualMetrics,
+} from "./metrics/descriptors.ts";
+export { type MultiLabelMetrics, multiLabelMetrics } from "./metrics/multi-label.ts";
 export { argMaxRows } from "./metrics/probabilities.ts";
 export {
-  binaryAccuracyWithoutZero,
-  binaryAccuracyWithZero,
+  type BinaryScores,
+  binaryWithoutZero,
+  binaryWithZero,
   meanAbsoluteError,
   pearsonR,
   type RegressionMetrics,
   regressionMetrics,
+  roundedAccuracy,
+  roundHalfToEven,
 } from "./metrics/regression.ts";
+export { type TaskScores, taskScores } from "./metrics/task-scores.ts";
 export { shortModalityName } from "./modalities.ts";
 export { type AdamOptions, createAdam } from "./optimizers/adam.ts";
 export { clipByGlobalNorm, clippingScale, globalNorm, scaledWithDecay } from "./optimizers/gradients.ts";
@@ -127,6 +167,7 @@ export {
   safetensorsMetadata,
 } from "./parameters/safetensors.ts";
 export { plugins as corePlugins } from "./plugins/index.ts";
+export { PLAIN_OBJECTIVES } from "./plugins/objectives.ts";
 export { drawBits, drawNormal, drawPermutation, drawUniform } from "./random/draw.ts";
 export { drawMasksInto, fillDropoutMask } from "./random/dropout.ts";
 export { foldKey, type Key, keyFromSeed } from "./random/key.ts";

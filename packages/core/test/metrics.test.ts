@@ -9,9 +9,16 @@ import {
   METRICS,
   macroF1,
   metricDescriptor,
+  metricsOfTask,
+  multiLabelMetrics,
   negativeLogLikelihood,
+  outputDim,
   pearsonR,
   regressionMetrics,
+  roundHalfToEven,
+  SELECTION_METRIC,
+  taskScores,
+  usualMetrics,
   weightedF1,
 } from "@merclab/core";
 import fc from "fast-check";
@@ -36,10 +43,22 @@ interface RegressionCase {
   expected: Record<string, number>;
 }
 
+interface MultiLabelCase {
+  name: string;
+  numLabels: number;
+  threshold: number;
+  held: number[];
+  probabilities: number[];
+  weights: number[] | null;
+  expected: Record<"micro-f1" | "macro-f1" | "weighted-f1" | "subset-accuracy" | "hamming-loss", number> &
+    Record<"precision" | "recall" | "f1" | "support", number[]>;
+}
+
 // Written by fixtures/metrics.py with scikit-learn, SciPy and NumPy.
 const fixture = JSON.parse(readFileSync(new URL("./fixtures/metrics.json", import.meta.url), "utf8")) as {
   classification: ClassificationCase[];
   regression: RegressionCase[];
+  multiLabel: MultiLabelCase[];
 };
 
 const close = (actual: number, expected: number): void =>
@@ -80,6 +99,54 @@ describe("regression metrics equal SciPy's and scikit-learn's", () => {
     for (const [name, value] of Object.entries(metrics)) {
       close(value / Math.max(1, Math.abs(value)), (expected[name] ?? Number.NaN) / Math.max(1, Math.abs(value)));
     }
+  });
+});
+
+describe("multi-label metrics equal scikit-learn's", () => {
+  it.each(fixture.multiLabel)("$name", ({ held, probabilities, numLabels, threshold, weights, expected }) => {
+    const metrics = multiLabelMetrics(held, probabilities, numLabels, threshold, weights ?? undefined);
+    for (const name of ["micro-f1", "macro-f1", "weighted-f1", "subset-accuracy", "hamming-loss"] as const) {
+      close(metrics[name], expected[name]);
+    }
+    expect(metrics.perLabel).toHaveLength(numLabels);
+    metrics.perLabel.forEach((of, label) => {
+      for (const name of ["precision", "recall", "f1", "support"] as const) {
+        close(of[name], expected[name][label] ?? Number.NaN);
+      }
+    });
+  });
+
+  it("refuse what is no label or no probability", () => {
+    expect(() => multiLabelMetrics([2], [0.5], 1, 0.5)).toThrow(/has 2 for label 0/);
+    expect(() => multiLabelMetrics([1], [1.5], 1, 0.5)).toThrow(/probability 1.5/);
+    expect(() => multiLabelMetrics([1], [Number.NaN], 1, 0.5)).toThrow(/probability NaN/);
+    expect(() => multiLabelMetrics([1, 0, 1], [1, 0, 1], 2, 0.5)).toThrow(/rows of 2/);
+    expect(multiLabelMetrics([1, 2], [1, Number.NaN], 1, 0.5, [1, 0])["subset-accuracy"]).toBe(1);
+  });
+});
+
+describe("scores of a task", () => {
+  const six = { type: "regression", range: [-3, 3] } as const;
+
+  it("are those that its metrics are", () => {
+    const sets = { type: "multi-label", labels: ["a", "b"], threshold: 0.5 } as const;
+    const classes = { type: "single-label", classes: ["a", "b"] } as const;
+    for (const task of [six, sets, classes, { type: "regression", range: [1, 5] } as const]) {
+      const width = outputDim(task);
+      const { metrics } = taskScores(task, task === sets ? [1, 0] : [1], width === 1 ? [0.5] : [0.5, 0.5]);
+      expect(Object.keys(metrics).sort()).toEqual(metricsOfTask(task).sort());
+      expect(metricsOfTask(task)).toEqual(expect.arrayContaining(usualMetrics(task)));
+      expect(metricsOfTask(task)).toContain(SELECTION_METRIC[task.type]);
+    }
+  });
+
+  it("have sentiment classes only from -3 to 3, and two sides only where scores have both signs", () => {
+    expect(metricsOfTask(six)).toContain("acc-7");
+    expect(metricsOfTask({ type: "regression", range: [-1, 1] })).toEqual(
+      expect.arrayContaining(["binary-accuracy-with-zero"]),
+    );
+    expect(metricsOfTask({ type: "regression", range: [-1, 1] })).not.toContain("acc-7");
+    expect(metricsOfTask({ type: "regression", range: [0, 5] })).toEqual(["mae", "pearson-r"]);
   });
 });
 
@@ -199,6 +266,11 @@ describe("regression metrics", () => {
     expect(metrics["binary-accuracy-without-zero"]).toBe(2 / 3);
   });
 
+  it("round halves to the even number, and never to -0", () => {
+    const halves = [-2.5, -1.5, -0.5, -0.3, 0.5, 1.5, 2.5, 2.51];
+    expect(halves.map(roundHalfToEven)).toEqual([-2, -2, 0, 0, 0, 2, 2, 3]);
+  });
+
   it("give 0 where a correlation or a binary accuracy is not defined", () => {
     expect(pearsonR([1, 2, 3], [0.1, 0.1, 0.1])).toBe(0);
     expect(regressionMetrics([0, 0], [1, -1])["binary-accuracy-without-zero"]).toBe(0);
@@ -233,20 +305,22 @@ describe("regression metrics", () => {
 });
 
 describe("metric descriptors", () => {
-  it("exist for every scalar of both sets", () => {
+  it("exist for every scalar of all sets", () => {
     const { perClass, confusion, ...scalars } = classificationMetrics(
       [0, 1],
       { probabilities: [0.6, 0.4, 0.1, 0.9] },
       2,
     );
     expect(perClass).toHaveLength(confusion.length);
-    const names = [...Object.keys(scalars), ...Object.keys(regressionMetrics([1], [1]))];
-    expect(names.sort()).toEqual(Object.keys(METRICS).sort());
+    const { perLabel, ...sets } = multiLabelMetrics([1], [1], 1, 0.5);
+    expect(perLabel).toHaveLength(1);
+    const names = [scalars, regressionMetrics([1], [1]), sets].flatMap((each) => Object.keys(each));
+    expect([...new Set(names)].sort()).toEqual(Object.keys(METRICS).sort());
   });
 
   it("know which way is better", () => {
     const lowerIsBetter = Object.keys(METRICS).filter((name) => !metricDescriptor(name).higherIsBetter);
-    expect(lowerIsBetter).toEqual(["ece", "nll", "mae"]);
+    expect(lowerIsBetter).toEqual(["ece", "nll", "hamming-loss", "mae"]);
   });
 
   it("suggest the nearest name for an unknown one", () => {

@@ -3,34 +3,45 @@ import { createHash } from "node:crypto";
 import {
   type Dataset,
   type Dialogue,
+  type Labels,
   type LoadedDataset,
   MerclabError,
+  outputDim,
   type Seal,
   SPLITS,
   type Split,
 } from "@merclab/core";
-import { classCounts } from "./folder/validation.ts";
+import { strataOf, sumCounts } from "./folder/strata.ts";
 
 /** A dialogue whose labels are known, before they are sealed. */
-export type LabelledDialogue = Dialogue & { readonly labels: Int32Array };
+export type LabelledDialogue = Dialogue & { readonly labels: Labels };
 
-type Unsealed = Omit<Dataset, "fingerprint" | "splits" | "trainClassCounts"> & {
+type Unsealed = Omit<Dataset, "fingerprint" | "splits" | "trainClassCounts" | "trainUtterances"> & {
   readonly splits: Readonly<Record<Split, readonly LabelledDialogue[]>>;
 };
 
 /** Takes the labels off the test part, keeps them behind the seal, adds class counts and fingerprint. */
 export function sealDataset(unsealed: Unsealed): LoadedDataset {
   const { train, valid, test } = unsealed.splits;
+  const { task } = unsealed;
+  const { count } = strataOf(task);
   const dataset: Dataset = {
     ...unsealed,
     fingerprint: fingerprint(unsealed),
     splits: { train, valid, test: test.map(({ labels: _, ...rest }) => rest) },
-    trainClassCounts: classCounts(train, unsealed.task.classes.length),
+    trainClassCounts:
+      task.type === "regression"
+        ? []
+        : sumCounts(
+            train.map(({ labels }) => count(labels)),
+            outputDim(task),
+          ),
+    trainUtterances: train.reduce((sum, { speakers }) => sum + speakers.length, 0),
   };
   return { dataset, seal: createSeal(test.map(({ labels }) => labels)) };
 }
 
-function createSeal(labels: readonly Int32Array[]): Seal {
+function createSeal(labels: readonly Labels[]): Seal {
   return {
     open(reason) {
       if (reason.trim() === "") {
@@ -43,7 +54,7 @@ function createSeal(labels: readonly Int32Array[]): Seal {
   };
 }
 
-/** SHA-256 (16 hex digits) over classes, modalities, parts, speakers, presence, features and labels. */
+/** SHA-256 (16 hex digits) over task, modalities, parts, speakers, presence, features and labels. */
 function fingerprint({ task, modalities, numSpeakers, splits }: Unsealed): string {
   const hash = createHash("sha256");
   const add = (value: unknown): void => {

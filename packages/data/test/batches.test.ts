@@ -1,5 +1,5 @@
 // Packed batches: laws of packing, order and evaluation, and no leaked tensors.
-import { createEagerEngine, type Dialogue, foldKey, keyFromSeed, padTokens } from "@merclab/core";
+import { classTargets, createEagerEngine, type Dialogue, foldKey, keyFromSeed, padTokens } from "@merclab/core";
 import { memory } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -72,7 +72,8 @@ describe("packBatch", () => {
     expect(inputs.features.text?.shape).toEqual([4, 3]);
     expect([...(inputs.present.text?.dataSync() ?? [])]).toEqual([1, 0, 1, 0]);
     expect([inputs.speakers.dtype, ...inputs.speakers.dataSync()]).toEqual(["int32", 0, 1, 0, 0]);
-    expect([targets?.labels.dtype, ...(targets?.labels.dataSync() ?? [])]).toEqual(["int32", 1, 2, 1, 0]);
+    const labels = targets && classTargets(targets).labels;
+    expect([labels?.dtype, ...(labels?.dataSync() ?? [])]).toEqual(["int32", 1, 2, 1, 0]);
     expect([...(targets?.mask.dataSync() ?? [])]).toEqual([1, 1, 1, 0]);
     const padded = inputs.features.text && padTokens(inputs.features.text, inputs.layout);
     expect(padded?.shape).toEqual([2, 3, 3]);

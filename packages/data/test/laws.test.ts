@@ -2,20 +2,23 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fitScale, normalizedRows } from "../src/folder/normalize.ts";
-import { classCounts, drawValidation } from "../src/folder/validation.ts";
+import { strataOf, sumCounts } from "../src/folder/strata.ts";
+import { drawValidation } from "../src/folder/validation.ts";
 
+const KINDS = 4;
+const { count } = strataOf({ type: "single-label", classes: ["a", "b", "c", "d"] });
 const corpora = fc.array(fc.array(fc.nat(3), { minLength: 1, maxLength: 12 }), { minLength: 4, maxLength: 60 });
 const toDialogues = (lists: number[][]) =>
-  lists.map((labels, at) => ({ id: `d${at}`, labels: Int32Array.from(labels) }));
+  lists.map((labels, at) => ({ id: `d${at}`, counts: count(Int32Array.from(labels)) }));
 
 test("a drawn validation part has the asked size, holds whole dialogues, and does not depend on their order", () => {
   fc.assert(
     fc.property(corpora, fc.double({ min: 0.05, max: 0.5, noNaN: true }), fc.nat(1000), (lists, fraction, seed) => {
       const dialogues = toDialogues(lists);
-      const drawn = drawValidation(dialogues, 4, { fraction, seed });
+      const drawn = drawValidation(dialogues, { fraction, seed });
       expect(drawn.size).toBe(Math.max(1, Math.round(fraction * dialogues.length)));
       expect([...drawn].every((id) => dialogues.some((dialogue) => dialogue.id === id))).toBe(true);
-      expect(drawValidation([...dialogues].reverse(), 4, { fraction, seed })).toEqual(drawn);
+      expect(drawValidation([...dialogues].reverse(), { fraction, seed })).toEqual(drawn);
     }),
     { numRuns: 30 },
   );
@@ -27,13 +30,15 @@ test("a drawn validation part has nearly the class shares of the whole", () => {
       new Array<number>(10).fill(0).map((_, i) => ((i + at) % 5 === 0 ? 1 : at % 4 === 0 ? 2 : 0)),
     ),
   );
-  const all = classCounts(dialogues, 3);
-  for (const seed of [0, 1, 2]) {
-    const drawn = drawValidation(dialogues, 3, { fraction: 0.2, seed });
-    const part = classCounts(
-      dialogues.filter(({ id }) => drawn.has(id)),
-      3,
+  const countsOf = (part: typeof dialogues) =>
+    sumCounts(
+      part.map(({ counts }) => counts),
+      KINDS,
     );
+  const all = countsOf(dialogues);
+  for (const seed of [0, 1, 2]) {
+    const drawn = drawValidation(dialogues, { fraction: 0.2, seed });
+    const part = countsOf(dialogues.filter(({ id }) => drawn.has(id)));
     part.forEach((count, label) => {
       expect(Math.abs(count - (all[label] ?? 0) * 0.2)).toBeLessThanOrEqual(4);
     });
@@ -41,7 +46,7 @@ test("a drawn validation part has nearly the class shares of the whole", () => {
 });
 
 test("nothing is drawn when nothing would be left", () => {
-  expect(() => drawValidation(toDialogues([[0]]), 2, { fraction: 0.1, seed: 0 })).toThrow("leaves nothing");
+  expect(() => drawValidation(toDialogues([[0]]), { fraction: 0.1, seed: 0 })).toThrow("leaves nothing");
 });
 
 test("the scale is fitted on train only: what other rows hold changes no training number", () => {

@@ -8,7 +8,7 @@ import type { NdArray } from "@merclab/pickle";
 import { afterAll, describe, expect, test } from "vitest";
 import { mutants } from "../../pickle/test/fuzz/mutations.ts";
 import { readTable, type Table } from "../src/folder/table.ts";
-import { checkFolder, type ImportRequest, importFile, LAYOUTS, openFile } from "../src/index.ts";
+import { checkFolder, type ImportRequest, importFile, LAYOUTS, loadFolder, openFile } from "../src/index.ts";
 import { errorOf, npy } from "./tiny-folder.ts";
 
 const FILES = join(import.meta.dirname, "fixtures/layouts");
@@ -386,6 +386,20 @@ describe("what is decided on the way", () => {
     const request = (file: string) => errorOf(importFile({ path: join(FILES, file), out: join(out, "none") }));
     expect(await request("dialogue-rnn/AVEC_features_1.pkl")).toContain("Give the borders of classes");
     expect(await request("multilogue/emotion.p")).toContain("Choose one: happy, sad, angry");
+  });
+
+  test("scores and emotions that can go together are targets of the folder", async () => {
+    const taskOf = async (file: string, name: string, more: object) => {
+      const folder = join(out, `target-${name}`);
+      await importFile({ path: join(FILES, file), out: folder, ...more });
+      const options = { modalities: null, validFraction: null, validSeed: null, normalize: null, target: name };
+      return (await loadFolder(folder, options)).dataset.task;
+    };
+    expect(await taskOf("multilogue/emotion.p", "emotions", { target: "happy" })).toMatchObject({
+      type: "multi-label",
+      labels: ["happy", "sad", "angry", "surprised", "disgusted", "fearful"],
+    });
+    expect(await taskOf("mmsa/unaligned_50.pkl", "regression", {})).toEqual({ type: "regression", range: [-3, 3] });
   });
 
   test("values that are not finite are left out of averages, or handled as asked", async () => {

@@ -1,7 +1,7 @@
 // Sizes of the real sets as their SOURCE.md states them. Skipped where the sets are not there.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Dataset, LoadedDataset, Split } from "@merclab/core";
+import { type Dataset, type Labels, type LoadedDataset, outputDim, type Split } from "@merclab/core";
 import { describe, expect, test } from "vitest";
 import { cmuMosiPlugin, iemocapPlugin, meldPlugin } from "../src/index.ts";
 
@@ -16,7 +16,7 @@ function sizes({ splits }: Dataset): Record<Split, [number, number]> {
   return { train: size("train"), valid: size("valid"), test: size("test") };
 }
 
-function counts(labels: readonly Int32Array[], classes: number): number[] {
+function counts(labels: readonly Labels[], classes: number): number[] {
   const out = new Array<number>(classes).fill(0);
   for (const label of labels.flatMap((part) => [...part])) {
     out[label] = (out[label] ?? 0) + 1;
@@ -26,7 +26,7 @@ function counts(labels: readonly Int32Array[], classes: number): number[] {
 
 function validCounts({ dataset }: LoadedDataset): number[] {
   const labels = dataset.splits.valid.flatMap((dialogue) => dialogue.labels ?? []);
-  return counts(labels, dataset.task.classes.length);
+  return counts(labels, outputDim(dataset.task));
 }
 
 function expectClean(dataset: Dataset): void {
@@ -71,6 +71,31 @@ describe.skipIf(!existsSync(`${dataRoot}/cmu-mosi`))("cmu-mosi (skipped where th
     // Drawn by whole videos, and still close to the training part's share of 0.49.
     expect((validCounts(loaded)[1] ?? 0) / valid[1]).toBeCloseTo(709 / 1447, 1);
     expectClean(loaded.dataset);
+  });
+
+  test("has the scores of its table, and seven classes as NumPy rounds them", async () => {
+    // row, video_id, utterance_no, utterance_id, split_official, split_features, sentiment, binary_nonneg, seven_class
+    const rows = readFileSync(`${dataRoot}/cmu-mosi/utterances.csv`, "utf8")
+      .split("\n")
+      .map((line) => line.split(",", 9));
+    const cells = new Map(rows.map((row) => [row[3], { score: Number(row[6]), seven: Number(row[8]) }]));
+    const load = (target: string) =>
+      cmuMosiPlugin.create(cmuMosiPlugin.options.parse({ target, modalities: ["audio"] }), site).load();
+    const [scores, seven] = [await load("regression"), await load("seven")];
+    expect(scores.dataset.task).toEqual({ type: "regression", range: [-3, 3] });
+    expect(outputDim(seven.dataset.task)).toBe(7);
+    for (const [{ dataset, seal }, expected] of [
+      [scores, (id: string) => Math.fround(cells.get(id)?.score ?? Number.NaN)],
+      [seven, (id: string) => (cells.get(id)?.seven ?? Number.NaN) + 3],
+    ] as const) {
+      const sealed = seal.open("checking labels");
+      const labels = [
+        ...dataset.splits.train.flatMap((each) => [...(each.labels ?? [])]),
+        ...sealed.flatMap((each) => [...each]),
+      ];
+      const ids = [...dataset.splits.train, ...dataset.splits.test].flatMap(({ utteranceIds }) => utteranceIds);
+      expect(labels).toEqual(ids.map(expected));
+    }
   });
 
   test("another validSeed draws other videos and gives another fingerprint", async () => {

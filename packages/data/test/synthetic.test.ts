@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { syntheticPlugin } from "../src/index.ts";
 import {
-  CLASSES,
   generateSynthetic,
   IRONY_PERIOD,
   MOODS,
@@ -10,16 +9,74 @@ import {
   type SyntheticCorpus,
   type SyntheticDialogue,
 } from "../src/synthetic/generate.ts";
+import { CLASSES, labelOf, SYNTHETIC_TASKS, type SyntheticTask } from "../src/synthetic/tasks.ts";
 
 const defaults = syntheticPlugin.options.parse({});
-const { seed, dialogues, lengths, widths, cue, labelNoise } = defaults;
-const corpus = generateSynthetic({ seed, dialogues, lengths: [...lengths], widths, cue, labelNoise });
+const { seed, dialogues, lengths, widths, cue, labelNoise, task } = defaults;
+const corpus = generateSynthetic({ seed, dialogues, lengths: [...lengths], widths, cue, labelNoise, task });
 const part = (split: string) => corpus.dialogues.filter((dialogue) => dialogue.split === split);
+
+const SYNTHETIC_CAUSES = [0, 1, 2].flatMap((mood) => [
+  { mood, tone: 1, textSign: -1 },
+  { mood, tone: 1, textSign: 1 },
+  { mood, tone: -1, textSign: -1 },
+]);
+
+const load = (options: object) =>
+  syntheticPlugin.create(syntheticPlugin.options.parse(options), { dataRoot: undefined }).load();
+
+describe("the tasks of synthetic", () => {
+  test.each(SYNTHETIC_TASKS)(
+    "%s has the same features, labels of its own form, and sealed test labels",
+    async (name) => {
+      const { dataset, seal } = await load({ task: name });
+      const plain = (await load({})).dataset;
+      expect(dataset.splits.test.map(({ features }) => features)).toEqual(
+        plain.splits.test.map(({ features }) => features),
+      );
+      expect(dataset.fingerprint === plain.fingerprint).toBe(name === "emotions");
+      expect(dataset.splits.test.some((dialogue) => "labels" in dialogue)).toBe(false);
+      const width = name === "emotion-set" ? 4 : 1;
+      expect(seal.open("a test").map(({ length }) => length)).toEqual(
+        dataset.splits.test.map(({ speakers }) => width * speakers.length),
+      );
+      expect(dataset.trainUtterances).toBe(
+        dataset.splits.train.reduce((sum, { speakers }) => sum + speakers.length, 0),
+      );
+    },
+  );
+
+  test("follow from the same causes, noise aside", () => {
+    const of = (name: SyntheticTask) => SYNTHETIC_CAUSES.map((cause) => labelOf(name, cause).join("")).join(" ");
+    // mood 0 to 2, each calm (words and tone contradict each other), tense, tense and ironic
+    expect(of("emotions")).toBe("0 1 1 2 3 3 4 5 5");
+    expect(of("humour")).toBe("0 0 0 1 0 0 1 0 0");
+    expect(of("sentiment")).toBe("-1 1 1 -2 2 2 -3 3 3");
+    expect(of("emotion-set")).toBe("0100 1100 1101 0000 1000 1001 0010 1010 1011");
+  });
+
+  test("have the noise that they say", async () => {
+    const flips = async (name: SyntheticTask) => {
+      const [clean, noisy] = await Promise.all([0, 0.2].map((labelNoise) => load({ task: name, labelNoise })));
+      const labels = (loaded: typeof clean) =>
+        loaded?.dataset.splits.train.flatMap((dialogue) => [...(dialogue.labels ?? [])]);
+      const truth = labels(clean) ?? [];
+      return (labels(noisy) ?? []).filter((label, at) => label !== truth[at]).length / truth.length;
+    };
+    for (const name of ["humour", "emotion-set"] as const) {
+      expect(Math.abs((await flips(name)) - 0.2)).toBeLessThan(0.03);
+    }
+    expect(await flips("sentiment")).toBe(0); // scores have normal noise instead
+    const scores = (await load({ task: "sentiment" })).dataset.splits.train.flatMap(({ labels }) => [
+      ...(labels ?? []),
+    ]);
+    expect(scores.every((score) => score >= -3 && score <= 3)).toBe(true);
+    expect(scores.some((score) => score === 3) && scores.some((score) => !Number.isInteger(score))).toBe(true);
+  });
+});
 
 describe("synthetic", () => {
   test("repeats for a seed, differs for another, and keeps its sizes", async () => {
-    const load = (options: object) =>
-      syntheticPlugin.create(syntheticPlugin.options.parse(options), { dataRoot: undefined }).load();
     const { dataset, seal } = await load({});
     expect(dataset.source).toBe("synthetic");
     expect([dataset.splits.train.length, dataset.splits.valid.length, dataset.splits.test.length]).toEqual([

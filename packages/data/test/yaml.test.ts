@@ -116,7 +116,8 @@ describe("dataset.yaml", () => {
   });
 
   test.each([
-    ["labels: { type: regression, column: l, classes: [a, b] }", 3, '"labels.type": only single-label is supported'],
+    ["labels: { type: regression, column: l, classes: [a, b] }", 3, 'missing "range" in "labels"'],
+    ["labels: { type: regresion, column: l }", 3, 'Did you mean "regression"?'],
     ["labels: { column: l, classes: [a, a] }", 3, '"labels.classes": a class is listed twice'],
     ["labels: { column: l, classes: [a, b], kind: x }", 3, 'unknown key "kind" in "labels"'],
     ["splits: { column: s, dialogues: { train: [a], test: [b] } }", 4, '"splits": give either "column" or "dialogues"'],

@@ -50,6 +50,7 @@ export function sdtModel(): Model {
       modalities: encoder.modalities,
       dim: 8,
       trainClassCounts: [3, 5, 2],
+      trainUtterances: 10,
     },
   );
   return assembleModel({ encoder, fusion, objective }, task);

@@ -6,6 +6,7 @@ import { z } from "zod";
 export const disparityRatioPlugin = definePlugin({
   kind: "balancer",
   name: "disparity-ratio",
+  tasks: ["single-label"],
   summary: "Ada2I: damps the gradients of every modality's encoder but the weakest one's, and adds noise",
   options: z.strictObject({
     ...modulationOptions,

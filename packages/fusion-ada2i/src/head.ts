@@ -6,6 +6,7 @@ import {
   type Head,
   linear,
   linearSpecs,
+  MerclabError,
   type Parameters,
   parameter,
   type Streams,
@@ -27,6 +28,14 @@ export function createAda2iHead(
 ): Head {
   const width = modalities.length * dim;
   const mlp = options.head === "perceptron";
+  if (!mlp && options.weighting === "channel" && outputDim === 1) {
+    throw new MerclabError(
+      "combination",
+      "fusion ada2i with weighting=channel divides weights by their length over the outputs; with one output, as in " +
+        "regression, only their signs would be left",
+      { hint: "Choose fusion.weighting=cosine or fusion.weighting=none." },
+    );
+  }
   const weighted = (parameters: Parameters, streams: Streams): Tensor2D => {
     const blocks = modalities.map((modality, j) => ({
       x: streams[modality] as Tensor2D,

@@ -12,6 +12,7 @@ export const modalCrossEntropyOptions = z.strictObject({
 export const modalCrossEntropyPlugin = definePlugin({
   kind: "objective",
   name: "modal-cross-entropy",
+  tasks: ["single-label"],
   summary: "Ada2I's paper: cross-entropies of the prediction and of the modality-weighted classifier",
   options: modalCrossEntropyOptions,
   create: ({ modalWeight, classWeights: given }, { trainClassCounts }) => {

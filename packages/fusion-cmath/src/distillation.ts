@@ -168,6 +168,7 @@ export function gaussianDivergence(from: Gaussian, to: Gaussian, mask: Tensor1D)
 export const hierarchicalDistillationPlugin = definePlugin({
   kind: "objective",
   name: "hierarchical-distillation",
+  tasks: ["single-label"],
   summary: "CMATH (clean-room): the coarse level teaches every fine one its predictions and distributions",
   options: hierarchicalDistillationOptions,
   create: createHierarchicalDistillation,

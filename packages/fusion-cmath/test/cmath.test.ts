@@ -51,6 +51,7 @@ function cmath(shape: Shape, encoderGiven: Options = {}, fusionGiven: Options = 
     dim: fusion.streamDim ?? encoder.dim,
     ...(fusion.latent === undefined ? {} : { latent: fusion.latent }),
     trainClassCounts: new Array(shape.classes).fill(1),
+    trainUtterances: shape.classes,
   });
   const specs: ParameterSpec[] = [...encoder.parameters, ...fusion.parameters, ...objective.parameters];
   const head = (fusion.dim + 1) * shape.classes;

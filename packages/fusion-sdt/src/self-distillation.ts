@@ -91,6 +91,7 @@ function studentName(modality: string): string {
 export const selfDistillationPlugin = definePlugin({
   kind: "objective",
   name: "self-distillation",
+  tasks: ["single-label"],
   summary: "SDT: fused and per-modality cross-entropies, and the fused prediction as soft labels",
   options: selfDistillationOptions,
   create: createSelfDistillation,

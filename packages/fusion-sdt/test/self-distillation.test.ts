@@ -67,6 +67,7 @@ const objectiveOf = (options: Options, modalities: readonly string[] = NAMES) =>
     modalities,
     dim: DIM,
     trainClassCounts: COUNTS,
+    trainUtterances: COUNTS.reduce((sum, count) => sum + count, 0),
   });
 
 interface Ran {

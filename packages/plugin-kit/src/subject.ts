@@ -23,5 +23,6 @@ export function modelOf({ parts }: Pick<Subject, "parts">, modalities: readonly 
     numSpeakers: 2,
     task: { type: "single-label", classes: CLASSES },
     trainClassCounts: [3, 2, 4],
+    trainUtterances: 9,
   });
 }

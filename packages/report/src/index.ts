@@ -1,6 +1,7 @@
 export { describeValues, type Statistics } from "./aggregate/statistics.ts";
 export { formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-table.ts";
 export { formatTerminal } from "./formats/terminal.ts";
+export { splitByTask, type TaskPart } from "./tables/by-task.ts";
 export { type CompileOptions, compileTable } from "./tables/compile-table.ts";
 export type {
   AxisValue,

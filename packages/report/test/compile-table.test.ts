@@ -234,9 +234,9 @@ describe("what is missing", () => {
   });
 
   it("says where a metric was not scored", () => {
-    const table = compile([done({ fusion: "sdt" })], { rows: "fusion", metrics: ["mae"] });
-    expect(cellOf(table, 0, "valid-selected", "mae")?.state).toBe("not-scored");
-    expect(texts(table)).toStrictEqual(["MAE was not scored here"]);
+    const table = compile([done({ fusion: "sdt" })], { rows: "fusion", metrics: ["nll"] });
+    expect(cellOf(table, 0, "valid-selected", "nll")?.state).toBe("not-scored");
+    expect(texts(table)).toStrictEqual(["NLL was not scored here"]);
   });
 });
 

@@ -131,7 +131,8 @@ describe("json", () => {
 
 describe("numbers", () => {
   const print = (metric: "accuracy" | "nll" | "pearson-r", valid: number, best: number) => {
-    const spec = createSpec({ fusion: "sdt" });
+    const task = metric === "pearson-r" ? { task: { type: "regression" as const, range: [-3, 3] as const } } : {};
+    const spec = createSpec({ fusion: "sdt" }, task);
     const result = createResult(spec, { valid: { [metric]: valid }, best: { [metric]: best } });
     const table = compileTable(tableSpec.parse({ columns: [], rows: "fusion", metrics: [metric], details: [] }), [
       { spec, result },
@@ -145,7 +146,7 @@ describe("numbers", () => {
 
   it("prints shares as per cent, other metrics in their unit", () => {
     expect(print("accuracy", 0.7408, 0.76)).toStrictEqual(["74.08", "76.00", "+1.92"]);
-    expect(print("nll", 1.23456, 1.1)).toStrictEqual(["1.235", "1.100", "-0.135"]);
+    expect(print("nll", 1.23456, 1.1)).toStrictEqual(["1.235", "1.100", "+0.135"]);
     expect(print("pearson-r", -0.5, 0.25)).toStrictEqual(["-0.500", "0.250", "+0.750"]);
   });
 

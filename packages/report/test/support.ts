@@ -1,4 +1,5 @@
 // A made-up study: two datasets, three models, three seeds. Scores follow from the choices by arithmetic.
+import type { Task } from "@merclab/core";
 import type { ResolvedConfig, TrialResult, TrialSpec } from "@merclab/runner";
 import type { Planned } from "../src/index.ts";
 
@@ -14,6 +15,7 @@ export interface TrialOptions {
   readonly engine?: string;
   readonly trainer?: Readonly<Record<string, unknown>>;
   readonly parameters?: number;
+  readonly task?: Task;
 }
 
 export interface ResultOptions {
@@ -48,6 +50,7 @@ export function createSpec(cell: Cell, options: TrialOptions = {}): TrialSpec {
     seed,
     data: { fingerprint: options.fingerprint ?? `data-${dataset}`, source: options.source ?? "real" },
     parameters: { total, trainable: total },
+    ...(options.task === undefined ? {} : { task: options.task }),
   };
 }
 

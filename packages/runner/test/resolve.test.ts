@@ -1,4 +1,6 @@
 // One cell to its resolved config: which layer wins, what is conditional, and what a slip is told.
+
+import type { Task } from "@merclab/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { resolveConfig } from "../src/config/resolve.ts";
@@ -13,9 +15,11 @@ const FILES = {
 const set = (...pairs: [string, Assignment["value"]][]): Assignment[] =>
   pairs.map(([key, value]) => ({ key, value, where: `place of ${key}` }));
 
+const taskOf = async (): Promise<Task> => ({ type: "single-label", classes: ["a", "b"] });
+
 async function resolve(...layers: Assignment[][]) {
   const { site } = createBench(FILES);
-  return resolveConfig({ name: "synthetic", where: "datasets" }, layers, site.groups, site.registry, "cpu");
+  return resolveConfig({ name: "synthetic", where: "datasets" }, layers, site.groups, site.registry, "cpu", taskOf);
 }
 
 describe("precedence", () => {
@@ -53,7 +57,14 @@ describe("precedence", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(layer, { maxLength: 5 }), async (epochs) => {
         const layers = epochs.map((value) => (value === undefined ? [] : set(["trainer.epochs", value])));
-        const { config } = await resolveConfig({ name: "synthetic" }, layers, site.groups, site.registry, "cpu");
+        const { config } = await resolveConfig(
+          { name: "synthetic" },
+          layers,
+          site.groups,
+          site.registry,
+          "cpu",
+          taskOf,
+        );
         expect(config.trainer.options.epochs).toBe(epochs.findLast((each) => each !== undefined) ?? 60);
       }),
       { numRuns: 30 },

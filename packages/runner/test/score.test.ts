@@ -26,6 +26,7 @@ function loadedOf(labels: readonly (readonly number[])[], classes = ["calm", "te
     fingerprint: "0",
     splits: { train: [], valid: [], test },
     trainClassCounts: [],
+    trainUtterances: 0,
   };
   const loaded: LoadedDataset = {
     dataset,

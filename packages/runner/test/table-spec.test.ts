@@ -5,7 +5,6 @@ describe("tableSpec", () => {
   it("fills in both scores, their difference and the costs", () => {
     expect(tableSpec.parse({ rows: "fusion" })).toStrictEqual({
       rows: ["fusion"],
-      metrics: ["weighted-f1", "accuracy"],
       show: ["valid-selected", "max-test", "optimism"],
       details: ["n", "parameters", "seconds"],
     });

@@ -1,10 +1,10 @@
 // Predictions of a model without dropout, in the order of the data set.
-import type { Bucket, Dialogue, Engine, Inputs, ModalityInfo, Parameters } from "@merclab/core";
+import type { Bucket, Dialogue, Engine, Inputs, ModalityInfo, Parameters, Task } from "@merclab/core";
 import { bucketsOfBatches, evaluationBatches, packBatch, packRows, restoreOrder, unpackRows } from "@merclab/data";
-import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
+import { sigmoid, softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
 
-/** Row-major `[utterances, classes]` probabilities of dialogues. */
+/** Row-major `[utterances, outputDim]` of dialogues: probabilities of classes or labels, or scores. */
 export type Predictor = (parameters: Parameters, dialogues: readonly Dialogue[]) => Promise<Float32Array>;
 
 /** @param batchSize dialogues at a time; changes no number beyond rounding */
@@ -15,9 +15,9 @@ export function createPredictor(
   batchSize: number,
 ): Predictor {
   const compiled = engine.compile(
-    (parameters: Parameters, inputs: Inputs): Tensor2D => softmax(model.logits(parameters, inputs, {})),
+    (parameters: Parameters, inputs: Inputs): Tensor2D => predictions(model.task, model.logits(parameters, inputs, {})),
   );
-  /** `[utterances, classes]` per dialogue. */
+  /** `[utterances, outputDim]` per dialogue. */
   const predictBatch = async (
     parameters: Parameters,
     dialogues: readonly Dialogue[],
@@ -25,12 +25,12 @@ export function createPredictor(
   ): Promise<Float32Array[]> => {
     const packed = packBatch(dialogues.map(withoutLabels), modalities, bucket);
     try {
-      const probabilities = await compiled(parameters, packed.inputs);
+      const predicted = await compiled(parameters, packed.inputs);
       try {
         const lengths = dialogues.map(({ speakers }) => speakers.length);
-        return unpackRows(await probabilities.data<"float32">(), probabilities.shape[1], lengths);
+        return unpackRows(await predicted.data<"float32">(), predicted.shape[1], lengths);
       } finally {
-        probabilities.dispose();
+        predicted.dispose();
       }
     } finally {
       packed.dispose();
@@ -46,6 +46,18 @@ export function createPredictor(
     }
     return packRows(restoreOrder(batches, results));
   };
+}
+
+/** Logits as predictions of a task, `[tokens, outputDim]`. */
+function predictions(task: Task, logits: Tensor2D): Tensor2D {
+  switch (task.type) {
+    case "single-label":
+      return softmax(logits);
+    case "multi-label":
+      return sigmoid(logits);
+    case "regression":
+      return logits;
+  }
 }
 
 /** What a model sees of a dialogue. Labels are not even looked at: those of the test part are sealed. */

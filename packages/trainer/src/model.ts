@@ -23,6 +23,7 @@ import {
   type ParameterCount,
   type ParameterSpec,
   type Parameters,
+  PLAIN_OBJECTIVES,
   type Plugin,
   parameter,
   type Streams,
@@ -44,6 +45,7 @@ export interface Model {
   readonly parameters: readonly ParameterSpec[];
   readonly count: ParameterCount;
   readonly balancer: Balancer;
+  readonly task: Task;
   /** Logits `[tokens, outputDim]`. */
   logits(parameters: Parameters, inputs: Inputs, context: Context): Tensor2D;
   loss(parameters: Parameters, inputs: Inputs, targets: Targets, context: Context): ModelLoss;
@@ -64,11 +66,12 @@ export interface ModelParts {
 }
 
 /** What a model needs to know of a dataset. */
-export type ModelSite = Pick<Dataset, "modalities" | "numSpeakers" | "task" | "trainClassCounts">;
+export type ModelSite = Pick<Dataset, "modalities" | "numSpeakers" | "task" | "trainClassCounts" | "trainUtterances">;
 
 /** @throws MerclabError `combination` when the parts do not fit together */
 export function createModel(parts: ModelParts, site: ModelSite): Model {
-  const { task, trainClassCounts } = site;
+  const { task, trainClassCounts, trainUtterances } = site;
+  checkTask(parts, task);
   const { encoder, fusion } = createPlaced(parts, site);
   const { modalities } = encoder;
   const objective = parts.objective.plugin.create(parts.objective.options, {
@@ -77,6 +80,7 @@ export function createModel(parts: ModelParts, site: ModelSite): Model {
     dim: fusion.streamDim ?? encoder.dim,
     ...(fusion.latent === undefined ? {} : { latent: fusion.latent }),
     trainClassCounts,
+    trainUtterances,
   });
   const names = { fusion: parts.fusion.plugin.name, encoder: parts.encoder.plugin.name };
   checkObjective(objective, parts.objective.plugin.name, fusion, names.fusion);
@@ -106,6 +110,27 @@ function createPlaced({ encoder, fusion }: ModelParts, site: ModelSite) {
   return placeEarly(created, host.dim, site.modalities, (fused) =>
     encoder.plugin.create(encoder.options, { modalities: [fused], numSpeakers: site.numSpeakers }),
   );
+}
+
+/** Objective and balancer must have a meaning for the task. */
+function checkTask({ objective, balancer }: ModelParts, { type }: Task): void {
+  const plain = PLAIN_OBJECTIVES[type];
+  const hints = {
+    objective: `Choose objective=${plain}, the plain one of a ${type} task.`,
+    balancer: "Leave the gradients alone with balancer=none.",
+  };
+  for (const plugin of [objective.plugin, ...(balancer === undefined ? [] : [balancer.plugin])]) {
+    const { kind, name, tasks = ["single-label"] } = plugin;
+    if (!tasks.includes(type)) {
+      throw new MerclabError(
+        "combination",
+        `${kind} ${name} is for ${tasks.join(" and ")} tasks; this one is ${type}`,
+        {
+          hint: hints[kind],
+        },
+      );
+    }
+  }
 }
 
 const GIFTS = {
@@ -178,6 +203,7 @@ export function assembleModel(
     parameters,
     count: countParameters(parameters),
     balancer,
+    task,
     logits: (values, inputs, context) => forward(values, inputs, context).logits,
     loss: (values, inputs, targets, context) => {
       const { outputs, logits, losses } = forward(values, inputs, context);

@@ -1,7 +1,6 @@
 // One trial: epochs of training, after each the validation part scored and the test part predicted. Test labels are
 // not here: predictions of every epoch are handed out, and scored later by somebody else.
 import {
-  classificationMetrics,
   createRandomSource,
   type Dataset,
   type Dialogue,
@@ -13,8 +12,8 @@ import {
   MerclabError,
   metricDescriptor,
   type Optimizer,
-  outputDim,
   type RandomSource,
+  taskScores,
   visibleLabels,
 } from "@merclab/core";
 import { bucketsOfTraining, epochBatches, packBatch } from "@merclab/data";
@@ -22,7 +21,7 @@ import { dispose, scalar, type Tensor } from "@tensorflow/tfjs-core";
 import type { Checkpoints } from "./checkpoint.ts";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
-import type { TrainerOptions } from "./settings.ts";
+import { selectionMetric, type TrainerOptions } from "./settings.ts";
 import { type TrainingBatch, type TrainState, trainableParameters, trainStep } from "./step.ts";
 
 export interface EpochReport {
@@ -39,7 +38,10 @@ export interface TrialOutcome {
   readonly epochs: readonly EpochReport[];
   /** Epoch with the best validation score, the earliest on ties. */
   readonly selectedEpoch: number;
-  /** Per epoch, row-major `[test utterances, classes]`, dialogues in the order of the data set. */
+  /**
+   * Per epoch, row-major `[test utterances, outputDim]`, dialogues in the order of the data set; in regression these are
+   * scores.
+   */
   readonly testProbabilities: readonly Float32Array[];
   readonly seconds: number;
 }
@@ -83,6 +85,7 @@ export async function trainTrial(
 ): Promise<TrialOutcome | undefined> {
   const { model, optimizer, engine, dataset, options } = trial;
   checkLabels(dataset);
+  const metric = selectionMetric(options, dataset.task);
   const key = keyFromSeed(trial.seed);
   const predict = createPredictor(model, engine, dataset.modalities, options.evaluationBatchSize);
   const step = createStep(trial);
@@ -115,7 +118,7 @@ export async function trainTrial(
       }
       const valid = await predict(state.parameters, dataset.splits.valid);
       const test = await predict(state.parameters, dataset.splits.test);
-      if (![valid, test].every((probabilities) => probabilities.every(Number.isFinite))) {
+      if (![valid, test].every((predictions) => predictions.every(Number.isFinite))) {
         throw divergence(`predictions are not finite after epoch ${epoch}`);
       }
       testProbabilities.push(test);
@@ -137,7 +140,7 @@ export async function trainTrial(
     dispose(stateTensors(state));
   }
   const seconds = secondsSince(started);
-  return { epochs, selectedEpoch: selectEpoch(epochs, options.selectBy), testProbabilities, seconds };
+  return { epochs, selectedEpoch: selectEpoch(epochs, metric), testProbabilities, seconds };
 }
 
 /** The epoch with the best validation value of a metric; the earliest on ties. */
@@ -220,12 +223,9 @@ function stateTensors(state: TrainState): Tensor[] {
   return [...Object.values(state.parameters), ...Object.values(state.optimizer)];
 }
 
-function score(dataset: Dataset, dialogues: readonly Dialogue[], probabilities: Float32Array): Record<string, number> {
+function score(dataset: Dataset, dialogues: readonly Dialogue[], predictions: Float32Array): Record<string, number> {
   const labels = dialogues.flatMap((dialogue) => Array.from(visibleLabels(dialogue)));
-  const metrics = classificationMetrics(labels, { probabilities }, outputDim(dataset.task));
-  return Object.fromEntries(
-    Object.entries(metrics).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
-  );
+  return { ...taskScores(dataset.task, labels, predictions).metrics };
 }
 
 /** Means of named values, weighted by utterances. */

@@ -113,6 +113,7 @@ export function tinyDataset(choice: DatasetChoice = {}): Dataset {
     fingerprint: `tiny-${seed}`,
     splits: { train, valid: part("valid"), test: part("test").map((dialogue) => sealLabels(dialogue, testLabels)) },
     trainClassCounts,
+    trainUtterances: trainClassCounts.reduce((sum, count) => sum + count, 0),
   };
 }
 

@@ -189,7 +189,7 @@ describe("selectEpoch", () => {
 describe("options of the trainer", () => {
   it("have these defaults, and parse to themselves", () => {
     const options = trainerOptions.parse({});
-    expect(options).toEqual({ epochs: 60, batchSize: 16, evaluationBatchSize: 16, selectBy: "weighted-f1" });
+    expect(options).toEqual({ epochs: 60, batchSize: 16, evaluationBatchSize: 16, selectBy: null });
     expect(trainerOptions.parse(options)).toEqual(options);
   });
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { SPLITS } from "@merclab/core";
+import { SPLITS, type Task } from "@merclab/core";
 import { checkFolder, type FolderReport, importFile } from "@merclab/data";
 import { Command } from "commander";
 import pc from "picocolors";
@@ -20,7 +20,7 @@ export function dataCommand(): Command {
       "a folder with dataset.yaml, one of a known set (iemocap, cmu-mosi, meld), or a feature file",
     )
     .option("--as <layout>", "layout of a file; detected without it")
-    .option("--target <column>", "what a file's labels are, where it has several kinds")
+    .option("--target <name>", "what a file's labels are, where it has several kinds; one of a folder's targets")
     .option("--cut <borders>", "borders that cut a file's real-valued labels into classes", parseBorders)
     .option("--json", "one JSON document on stdout")
     .addHelpText(
@@ -28,7 +28,7 @@ export function dataCommand(): Command {
       "\nExit code 1 where there are errors.\n\nExamples:\n  $ exp data check data/iemocap\n  $ exp data check iemocap_multimodal_features.pkl\n  $ exp data check ~/features/mine --json",
     )
     .action(async (place: string, options: CheckOptions) => {
-      const report = isFile(place) ? await checkFile(place, options) : await checkDirectory(place);
+      const report = isFile(place) ? await checkFile(place, options) : await checkDirectory(place, options);
       if (options.json === true) {
         printJson(report);
       } else {
@@ -56,9 +56,9 @@ function isFile(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-async function checkDirectory(dir: string): Promise<FolderReport> {
+async function checkDirectory(dir: string, { target }: CheckOptions): Promise<FolderReport> {
   const { folder, known } = knownSet(dir);
-  return checkFolder(folder, known);
+  return checkFolder(folder, known, target ?? null);
 }
 
 /** A file is imported to a temporary folder, which is checked and removed: the same checks for both. */
@@ -72,6 +72,17 @@ async function checkFile(path: string, { as: layout, target, cut }: CheckOptions
     return { ...report, problems, folder: resolve(path), describedIn: "the file itself" };
   } finally {
     rmSync(out, { recursive: true, force: true });
+  }
+}
+
+function taskText(task: Task): string {
+  switch (task.type) {
+    case "single-label":
+      return `${task.classes.length} classes`;
+    case "multi-label":
+      return `${task.labels.length} labels, of which several can hold`;
+    case "regression":
+      return `scores from ${task.range[0]} to ${task.range[1]}, counted by the nearest of the numbers below`;
   }
 }
 
@@ -105,7 +116,7 @@ function describe(report: FolderReport): string {
   const verdict = problems.length === 0 ? pc.green("can be trained on") : pc.red(`${problems.length} problems`);
   return [
     `${pc.bold(report.name)}  ${report.folder}  ${verdict}`,
-    `described in ${report.describedIn}; ${report.numSpeakers} speakers`,
+    `described in ${report.describedIn}; ${report.numSpeakers} speakers; ${taskText(report.task)}`,
     ...(report.provenance === undefined
       ? []
       : [

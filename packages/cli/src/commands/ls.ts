@@ -4,6 +4,7 @@ import { PLUGIN_KINDS } from "@merclab/core";
 import { GROUPS, listExperiments, readExperiment, readExperimentNames, readTrials } from "@merclab/runner";
 import { Argument, Command } from "commander";
 import { columns, printJson, printText } from "../output.ts";
+import { scoreText } from "../score-text.ts";
 import { openSite, type Site } from "../site.ts";
 import { trialLabel } from "../trial-label.ts";
 
@@ -87,7 +88,7 @@ const LISTS: Readonly<Record<(typeof WHAT)[number], (site: Site) => Promise<Row[
         experiment: spec.experiment,
         what: trialLabel(spec),
         state: result === undefined ? (status?.state ?? "planned") : "done",
-        score: score === undefined ? null : Number((100 * score).toFixed(2)),
+        score: result === undefined || score === undefined ? null : Number(scoreText(result.selection.metric, score)),
         data: spec.data.source,
       };
     });

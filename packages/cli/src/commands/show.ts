@@ -117,10 +117,18 @@ function scores(result: NonNullable<StoredTrial["result"]>): string[] {
   return [
     pc.bold(`test, epoch ${validSelected.epoch} chosen on validation; max-test is epoch ${maxTest.epoch}`),
     columns([["", "valid-selected", "max-test"], ...metricRows]),
-    "",
-    pc.bold("per class, and how often each was predicted"),
-    columns([["", "precision", "recall", "F1", "n", ...result.classes], ...classRows]),
+    ...(classRows.length === 0
+      ? []
+      : ["", ...perClass(validSelected.confusion.length > 0 ? result.classes : [], classRows)]),
     `the seal of the test labels was opened at ${result.seal.openedAt}: ${result.seal.reason}`,
+  ];
+}
+
+/** @param predicted classes whose confusion the rows tell; none where an utterance can have several labels */
+function perClass(predicted: readonly string[], rows: readonly string[][]): string[] {
+  return [
+    pc.bold(predicted.length > 0 ? "per class, and how often each was predicted" : "per label"),
+    columns([["", "precision", "recall", "F1", "n", ...predicted], ...rows]),
   ];
 }
 

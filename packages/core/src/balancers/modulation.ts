@@ -22,6 +22,7 @@ import {
 import { z } from "zod";
 import type { Balancer, BalancerInputs, BalancerSite } from "../contracts/balancer.ts";
 import type { Context } from "../contracts/modules.ts";
+import { classTargets } from "../contracts/task.ts";
 import { clipByGlobalNorm } from "../optimizers/gradients.ts";
 import type { Parameters } from "../parameters/parameters.ts";
 import { oneHotRows } from "../tensors/layers.ts";
@@ -98,7 +99,7 @@ function score(modality: string, { unimodal, targets }: BalancerInputs): Tensor 
   if (logits === undefined) {
     throw new Error(`balancer: the model gave no logits of ${modality} alone`);
   }
-  const chosen = sum(mul(softmax(logits), oneHotRows(targets.labels, logits.shape[1])), 1); // [tokens]
+  const chosen = sum(mul(softmax(logits), oneHotRows(classTargets(targets).labels, logits.shape[1])), 1); // [tokens]
   return sum(mul(chosen, targets.mask));
 }
 

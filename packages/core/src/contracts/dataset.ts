@@ -1,7 +1,7 @@
 // Datasets as plain arrays on the host. Test labels are not in them: they lie behind a seal that the scoring step
 // opens after training.
 import { MerclabError } from "../errors.ts";
-import type { Task } from "./task.ts";
+import type { Labels, Task } from "./task.ts";
 
 export const SPLITS = ["train", "valid", "test"] as const;
 export type Split = (typeof SPLITS)[number];
@@ -22,8 +22,8 @@ export interface Dialogue {
   readonly present: Readonly<Record<string, Uint8Array>>;
   /** `[utterances]`, 0 … numSpeakers − 1. */
   readonly speakers: Int32Array;
-  /** `[utterances]` class index. Absent where labels are sealed. */
-  readonly labels?: Int32Array;
+  /** In the form of the task. Absent where labels are sealed. */
+  readonly labels?: Labels;
 }
 
 /** What a trial may see: everything but the labels of the test part. */
@@ -37,12 +37,14 @@ export interface Dataset {
   /** Changes when any feature, label, split or normalisation does; part of a trial's identity. */
   readonly fingerprint: string;
   readonly splits: Readonly<Record<Split, readonly Dialogue[]>>;
-  /** Training utterances per class. */
+  /** Training utterances per class, or per label those that have it; empty in regression. */
   readonly trainClassCounts: readonly number[];
+  /** Training utterances in all. */
+  readonly trainUtterances: number;
 }
 
 /** Labels of the test part, dialogue by dialogue, in the order of `splits.test`. */
-export type SealedLabels = readonly Int32Array[];
+export type SealedLabels = readonly Labels[];
 
 /** Keeps test labels until somebody states why they are needed. */
 export interface Seal {
@@ -57,7 +59,7 @@ export interface LoadedDataset {
 }
 
 /** Labels of a dialogue that a trial may see. @throws MerclabError `sealed` for test dialogues */
-export function visibleLabels(dialogue: Dialogue): Int32Array {
+export function visibleLabels(dialogue: Dialogue): Labels {
   if (dialogue.labels === undefined) {
     throw new MerclabError("sealed", `the labels of dialogue "${dialogue.id}" are sealed`, {
       hint: "Test labels are read by the scoring step only, after training has ended.",

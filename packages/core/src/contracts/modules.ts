@@ -167,6 +167,8 @@ export interface ObjectiveSite {
   readonly dim: number;
   /** What is known of the fusion's latent distributions, where it has them. */
   readonly latent?: Fusion["latent"];
-  /** Training utterances per class. */
+  /** Training utterances per class, or per label those that have it; empty in regression. */
   readonly trainClassCounts: readonly number[];
+  /** Training utterances in all. */
+  readonly trainUtterances: number;
 }

@@ -6,6 +6,7 @@ import type { LoadedDataset } from "./dataset.ts";
 import type { Engine, EngineSite, EngineTraits } from "./engine.ts";
 import type { Encoder, EncoderSite, Fusion, FusionSite, Objective, ObjectiveSite } from "./modules.ts";
 import type { Optimizer, OptimizerSite } from "./optimizer.ts";
+import type { TaskType } from "./task.ts";
 
 /** What a dataset's factory is told. */
 export interface DatasetSite {
@@ -23,13 +24,19 @@ export interface DatasetSource {
   load(): Promise<LoadedDataset>;
 }
 
+/** What an objective or a balancer says of the tasks that it has a meaning for. */
+export interface TaskTraits {
+  /** Single-label only where absent. */
+  readonly tasks?: readonly TaskType[];
+}
+
 /** Kinds of plugins: what a factory is told, what it makes, and what a plugin of the kind says of itself besides. */
 export interface PluginKinds {
   dataset: { site: DatasetSite; product: DatasetSource; traits: unknown };
   encoder: { site: EncoderSite; product: Encoder; traits: unknown };
   fusion: { site: FusionSite; product: Fusion; traits: unknown };
-  objective: { site: ObjectiveSite; product: Objective; traits: unknown };
-  balancer: { site: BalancerSite; product: Balancer; traits: unknown };
+  objective: { site: ObjectiveSite; product: Objective; traits: TaskTraits };
+  balancer: { site: BalancerSite; product: Balancer; traits: TaskTraits };
   optimizer: { site: OptimizerSite; product: Optimizer; traits: unknown };
   engine: { site: EngineSite; product: Engine; traits: EngineTraits };
 }

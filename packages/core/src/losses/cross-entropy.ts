@@ -15,7 +15,7 @@ import {
   type Tensor2D,
   tensor2d,
 } from "@tensorflow/tfjs-core";
-import type { Targets } from "../contracts/task.ts";
+import { type ClassTargets, classTargets, type Targets } from "../contracts/task.ts";
 import { oneHotRows } from "../tensors/layers.ts";
 
 export interface CrossEntropyOptions {
@@ -34,7 +34,8 @@ const SMALLEST_WEIGHT = 1e-30;
  * @param logits `[tokens, classes]`
  * @returns scalar
  */
-export function crossEntropy(logits: Tensor2D, targets: Targets, options: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(logits: Tensor2D, given: Targets, options: CrossEntropyOptions = {}): Tensor {
+  const targets = classTargets(given);
   const classes = logits.shape[1];
   const chosen = oneHotRows(targets.labels, classes);
   const logProbability = sum(mul(chosen, logSoftmax(logits)), 1); // [tokens]
@@ -49,7 +50,7 @@ function focalFactor(logProbability: Tensor, gamma: number): Tensor {
   return pow(maximum(sub(1, exp(logProbability)), 1e-8), gamma);
 }
 
-function tokenWeights(chosen: Tensor2D, targets: Targets, classWeights?: readonly number[]): Tensor {
+function tokenWeights(chosen: Tensor2D, targets: ClassTargets, classWeights?: readonly number[]): Tensor {
   if (classWeights === undefined) {
     return targets.mask;
   }

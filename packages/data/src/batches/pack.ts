@@ -4,6 +4,7 @@ import {
   createLayout,
   type Dialogue,
   type Inputs,
+  type Labels,
   layoutTensors,
   type ModalityInfo,
   type Targets,
@@ -20,8 +21,8 @@ export interface HostBatch {
   readonly present: Readonly<Record<string, Float32Array>>;
   /** `[tokens]` */
   readonly speakers: Int32Array;
-  /** `[tokens]`; absent when a dialogue's labels are sealed. */
-  readonly labels?: Int32Array;
+  /** In the form of the task, zeros on padding tokens; absent when a dialogue's labels are sealed. */
+  readonly labels?: Labels;
 }
 
 /** A packed batch as tensors. Whoever packs it disposes it. */
@@ -51,7 +52,16 @@ export function packHostBatch(
   if (!labelled) {
     return batch;
   }
-  return { ...batch, labels: endToEnd(new Int32Array(tokens), dialogues, ({ labels }) => labels, "labels") };
+  return { ...batch, labels: endToEnd(emptyLabels(dialogues, tokens), dialogues, ({ labels }) => labels, "labels") };
+}
+
+/** Zeros in the form of the dialogues' labels. */
+function emptyLabels(dialogues: readonly Dialogue[], tokens: number): Labels {
+  const first = dialogues[0]?.labels;
+  if (first instanceof Uint8Array) {
+    return new Uint8Array((tokens * first.length) / (dialogues[0]?.speakers.length ?? 1));
+  }
+  return first instanceof Float32Array ? new Float32Array(tokens) : new Int32Array(tokens);
 }
 
 /** Packs dialogues into the tensors that a model and a loss take. */
@@ -74,9 +84,20 @@ export function packBatch(
   if (host.labels === undefined) {
     return { inputs, dispose: () => dispose(tensors) };
   }
-  const targets: Targets = { labels: tensor1d(host.labels, "int32"), mask: layout.tokenMask.clone() };
-  tensors.push(targets.labels, targets.mask);
+  const targets = packTargets(host.labels, layout.tokenMask);
+  tensors.push(...Object.values(targets));
   return { inputs, targets, dispose: () => dispose(tensors) };
+}
+
+function packTargets(labels: Labels, tokenMask: Tensor1D): Targets {
+  const mask = tokenMask.clone();
+  if (labels instanceof Int32Array) {
+    return { labels: tensor1d(labels, "int32"), mask };
+  }
+  const tokens = mask.shape[0];
+  return labels instanceof Float32Array
+    ? { scores: tensor1d(labels), mask }
+    : { held: tensor2d(Float32Array.from(labels), [tokens, labels.length / tokens]), mask };
 }
 
 /**
@@ -106,7 +127,7 @@ export function packRows(parts: readonly Float32Array[]): Float32Array {
 }
 
 /** Copies one array per dialogue into `out`, end to end. */
-function endToEnd<T extends Float32Array | Int32Array>(
+function endToEnd<T extends Labels>(
   out: T,
   dialogues: readonly Dialogue[],
   select: (dialogue: Dialogue) => ArrayLike<number> | undefined,

@@ -1,11 +1,11 @@
 // A report on a feature folder: sizes, class counts, ranges, and everything that is wrong or odd, as plain data.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { MerclabError, SPLITS, type Split } from "@merclab/core";
+import { MerclabError, SPLITS, type Split, type Task } from "@merclab/core";
 import { readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
-import { type FolderDescription, numSpeakers } from "./description.ts";
-import type { DialogueRows } from "./dialogues.ts";
+import { type FolderDescription, numSpeakers, withTarget } from "./description.ts";
+import { type DialogueRows, dialogueLabels } from "./dialogues.ts";
 import { brokenMeldClips } from "./known-clips.ts";
 import {
   columnOf,
@@ -19,7 +19,8 @@ import { asDescribed, withValidation } from "./load-folder.ts";
 import { examineModality, type ModalityReport } from "./modality-report.ts";
 import { findFile } from "./paths.ts";
 import type { Problem } from "./problems.ts";
-import { classCounts } from "./validation.ts";
+import { strataOf, sumCounts } from "./strata.ts";
+import { taskOfTarget } from "./target.ts";
 import { absentClasses } from "./warnings.ts";
 
 export interface SplitReport {
@@ -31,7 +32,7 @@ export interface SplitReport {
   readonly meanLength: number;
   /** Dialogues of one utterance: they have no context. */
   readonly single: number;
-  /** Utterances per class, in the order of `classes`. */
+  /** Utterances per class or label, or with scores round a whole number, in the order of `classes`. */
   readonly classCounts: readonly number[];
 }
 
@@ -40,6 +41,8 @@ export interface FolderReport {
   /** File that describes the folder. */
   readonly describedIn: string;
   readonly name: string;
+  readonly task: Task;
+  /** What utterances are counted by: classes, labels that hold, or scores by whole numbers. */
   readonly classes: readonly string[];
   readonly numSpeakers: number;
   /** The validation part as a trial would get it. Absent when the tables are unusable. */
@@ -61,9 +64,15 @@ export interface FolderReport {
  *
  * @throws MerclabError `data` without a folder or a description, `config` when the description is wrong
  */
-export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<FolderReport> {
-  const described = await describeFolder(folder, knownSet);
-  const { description, describedIn } = described;
+export async function checkFolder(
+  folder: string,
+  knownSet?: KnownSet,
+  target: string | null = null,
+): Promise<FolderReport> {
+  const found = await describeFolder(folder, knownSet);
+  const { describedIn } = found;
+  const description = withTarget(found.description, target, describedIn);
+  const described = { ...found, description };
   const corpus = await readCorpus(described, Object.keys(description.modalities), true);
   const problems = [...corpus.problems, ...(await checkSums(described))];
   const dialogues = corpus.dialogues && partsOf(described, corpus.dialogues, problems);
@@ -72,8 +81,8 @@ export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<
     close();
   }
   const modalities = examined.map(({ report }) => report);
-  const { classes } = description.labels;
-  const splits = dialogues && reportSplits(dialogues, classes.length);
+  const task = taskOfTarget(description.labels);
+  const splits = dialogues && reportSplits(dialogues, task);
   const tables = corpus.tables ?? [];
   const sentences = description.columns.text === undefined ? undefined : columnOf(tables, description.columns.text);
   const speakers = dialogues === undefined ? [] : sharedSpeakers(dialogues, description.speakers !== undefined);
@@ -82,14 +91,15 @@ export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<
     folder,
     describedIn,
     name: description.name,
-    classes,
+    task,
+    classes: strataOf(task).names,
     numSpeakers: numSpeakers(description),
     ...(splits === undefined ? {} : { splits }),
     sharedSpeakers: speakers,
     ...(provenance === undefined ? {} : { provenance }),
     modalities,
     warnings: [
-      ...(splits === undefined ? [] : splitWarnings(splits, classes)),
+      ...(splits === undefined ? [] : splitWarnings(splits, task)),
       ...modalityWarnings(modalities),
       ...(dialogues === undefined
         ? []
@@ -108,7 +118,7 @@ export async function checkFolder(folder: string, knownSet?: KnownSet): Promise<
       ...tables.flatMap(({ table }) =>
         table.encoding === "utf-8" ? [] : [`${table.file} is in Windows-1252, not UTF-8`],
       ),
-      ...(description.labels.classes.length > 0 && modalities.length === 0 && problems.length === 0
+      ...(modalities.length === 0 && problems.length === 0
         ? ["no features yet: exp data text makes text features, exp data import --features adds files"]
         : []),
     ],
@@ -166,11 +176,12 @@ function partsOf(
   }
 }
 
-function reportSplits(dialogues: readonly DialogueRows[], numClasses: number): Record<Split, SplitReport> {
+function reportSplits(dialogues: readonly DialogueRows[], task: Task): Record<Split, SplitReport> {
+  const strata = strataOf(task);
   const report = (split: Split): SplitReport => {
     const part = dialogues.filter((dialogue) => dialogue.split === split);
     const lengths = part.map(({ utterances }) => utterances.length);
-    const labels = part.map(({ utterances }) => ({ labels: Int32Array.from(utterances, ({ label }) => label) }));
+    const counts = part.map((dialogue) => strata.count(dialogueLabels(task, dialogue)));
     return {
       dialogues: part.length,
       utterances: lengths.reduce((sum, length) => sum + length, 0),
@@ -178,16 +189,16 @@ function reportSplits(dialogues: readonly DialogueRows[], numClasses: number): R
       longest: lengths.reduce((most, length) => Math.max(most, length), 0),
       meanLength: lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, lengths.length),
       single: lengths.filter((length) => length === 1).length,
-      classCounts: classCounts(labels, numClasses),
+      classCounts: sumCounts(counts, strata.names.length),
     };
   };
   return { train: report("train"), valid: report("valid"), test: report("test") };
 }
 
-function splitWarnings(splits: Readonly<Record<Split, SplitReport>>, classes: readonly string[]): string[] {
+function splitWarnings(splits: Readonly<Record<Split, SplitReport>>, task: Task): string[] {
   return SPLITS.flatMap((split) => {
     const { classCounts: counts, dialogues } = splits[split];
-    return dialogues === 0 ? [] : absentClasses(split, counts, classes);
+    return dialogues === 0 ? [] : absentClasses(split, counts, task);
   });
 }
 

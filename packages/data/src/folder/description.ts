@@ -1,6 +1,8 @@
 // dataset.yaml: what a feature folder says about itself. Schema in, plain description out.
 import { isAbsolute } from "node:path";
+import { MerclabError, suggestName } from "@merclab/core";
 import { z } from "zod";
+import { type Target, targetSchema } from "./target.ts";
 
 /** Standardised features beyond this many deviations are cut off. */
 export const DEFAULT_CLIP = 10;
@@ -21,20 +23,6 @@ const file = z
   .refine((path) => !path.split(/[\\/]/).includes(".."), 'must not leave the folder of dataset.yaml ("..")');
 
 const filePerSplit = z.strictObject({ train: file, valid: file.optional(), test: file });
-
-const labels = z.strictObject({
-  type: z
-    .string()
-    .refine((type) => type === "single-label", "only single-label is supported so far")
-    .default("single-label"),
-  column,
-  /** Whether the column holds class names or their positions in `classes`. */
-  as: z.enum(["name", "index"]).default("name"),
-  classes: z
-    .array(cell)
-    .min(2, "needs at least two classes")
-    .refine((classes) => new Set(classes).size === classes.length, "a class is listed twice"),
-});
 
 const cells = z.union([cell, z.array(cell).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]));
 const ids = z.array(cell).min(1);
@@ -124,7 +112,15 @@ export const folderSchema = z
       utterance: column.optional(),
       text: column.optional(),
     }),
-    labels,
+    /** What is predicted. */
+    labels: targetSchema,
+    /** What could be predicted instead, by name: the option `target` of a data set. */
+    targets: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9][\w-]*$/, "a target's name has letters, digits, _ and - only"),
+        targetSchema,
+      )
+      .optional(),
     splits: splits.optional(),
     validation: validation.optional(),
     speakers: speakers.optional(),
@@ -179,4 +175,20 @@ function isPattern(text: string): boolean {
 
 function partNames(files: FolderDescription["utterances"]): string {
   return typeof files === "string" ? "" : Object.keys(files).sort().join();
+}
+
+/** A description whose `labels` are one of its targets; null = as they are. @throws MerclabError `config` */
+export function withTarget(description: FolderDescription, name: string | null, where: string): FolderDescription {
+  if (name === null) {
+    return description;
+  }
+  const targets: Readonly<Record<string, Target>> = description.targets ?? {};
+  const labels = Object.hasOwn(targets, name) ? targets[name] : undefined;
+  if (labels === undefined) {
+    throw new MerclabError("config", `dataset ${description.name} has no target "${name}"`, {
+      where,
+      hint: `${suggestName(name, Object.keys(targets))} Targets are described under "targets" in dataset.yaml.`,
+    });
+  }
+  return { ...description, labels };
 }

@@ -1,8 +1,9 @@
 // Utterances to dialogues: grouped, put in speaking order, assigned to their part, speakers numbered.
-import { SPLITS, type Split, suggestName } from "@merclab/core";
+import { type Labels, SPLITS, type Split, suggestName, type Task } from "@merclab/core";
 import type { FolderDescription } from "./description.ts";
 import { addTally, createTally, hit, type Problem } from "./problems.ts";
 import type { Utterance } from "./rows.ts";
+import { toLabels } from "./target.ts";
 
 export interface DialogueRows {
   readonly id: string;
@@ -13,6 +14,14 @@ export interface DialogueRows {
   readonly utterances: readonly Utterance[];
   /** `[utterances]` */
   readonly speakers: Int32Array;
+}
+
+/** Labels of a dialogue in the form of a task. */
+export function dialogueLabels(task: Task, { utterances }: Pick<DialogueRows, "utterances">): Labels {
+  return toLabels(
+    task,
+    utterances.map(({ labels }) => labels),
+  );
 }
 
 /** Dialogues in the order of their first rows. */

@@ -3,9 +3,11 @@
 import type { Split } from "@merclab/core";
 import { readCorpus } from "./corpus.ts";
 import { describeFolder, type KnownSet } from "./described-folder.ts";
+import { dialogueLabels } from "./dialogues.ts";
 import { foldsOf, partCounts, type SplitRule } from "./folds.ts";
 import { throwProblems } from "./problems.ts";
-import { classCounts } from "./validation.ts";
+import { strataOf, sumCounts } from "./strata.ts";
+import { taskOfTarget } from "./target.ts";
 
 export interface FoldReport {
   readonly fold: number;
@@ -28,18 +30,19 @@ export async function listFolds(
   const corpus = await readCorpus(described, [], true);
   throwProblems(folder, corpus.problems);
   const { description, describedIn } = described;
-  const { classes } = description.labels;
+  const task = taskOfTarget(description.labels);
+  const strata = strataOf(task);
   const folds = foldsOf(description, describedIn, corpus.dialogues ?? [], corpus.tables ?? [], rule);
   return {
-    classes,
+    classes: strata.names,
     folds: folds.map((fold, at) => ({
       fold: at,
       groups: fold.groups,
       dialogues: fold.dialogues.length,
       utterances: fold.dialogues.reduce((sum, { utterances }) => sum + utterances.length, 0),
-      classCounts: classCounts(
-        fold.dialogues.map(({ utterances }) => ({ labels: Int32Array.from(utterances, ({ label }) => label) })),
-        classes.length,
+      classCounts: sumCounts(
+        fold.dialogues.map((dialogue) => strata.count(dialogueLabels(task, dialogue))),
+        strata.names.length,
       ),
       official: partCounts(fold),
     })),

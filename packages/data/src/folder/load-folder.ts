@@ -5,13 +5,15 @@ import { type LoadedDataset, MerclabError, type Split, suggestName } from "@merc
 import { type LabelledDialogue, sealDataset } from "../seal.ts";
 import { type Corpus, readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
-import { DEFAULT_CLIP, DEFAULT_VALIDATION, type FolderDescription, numSpeakers } from "./description.ts";
-import type { DialogueRows } from "./dialogues.ts";
+import { DEFAULT_CLIP, DEFAULT_VALIDATION, type FolderDescription, numSpeakers, withTarget } from "./description.ts";
+import { type DialogueRows, dialogueLabels } from "./dialogues.ts";
 import { foldsOf, type SplitRule, withFold } from "./folds.ts";
 import { fittedOnTest } from "./leaks.ts";
 import { fitScale, normalizedRows } from "./normalize.ts";
 import { findFile } from "./paths.ts";
 import { type Problem, throwProblems } from "./problems.ts";
+import { strataOf } from "./strata.ts";
+import { taskOfTarget } from "./target.ts";
 import { drawValidation } from "./validation.ts";
 import { absentClasses } from "./warnings.ts";
 
@@ -23,6 +25,8 @@ export interface FolderOptions {
   readonly normalize: "standardize" | "none" | null;
   /** Parts of one's own; null = the official ones. */
   readonly split?: SplitRule | null;
+  /** Which of the folder's `targets` is predicted; null = its `labels`. */
+  readonly target?: string | null;
   /** Whether features stay in their files and are read with each batch; null = where they would fill the memory. */
   readonly stream?: boolean | null;
 }
@@ -40,7 +44,9 @@ export async function loadFolder(
   options: FolderOptions = asDescribed,
   knownSet?: KnownSet,
 ): Promise<LoadedFolder> {
-  const described = await describeFolder(folder, knownSet);
+  const found = await describeFolder(folder, knownSet);
+  const { describedIn } = found;
+  const described = { ...found, description: withTarget(found.description, options.target ?? null, describedIn) };
   const modalities = chooseModalities(described, options.modalities);
   const streamed = options.stream ?? (await fillsMemory(described, modalities));
   const corpus = await readCorpus(described, modalities, streamed);
@@ -48,7 +54,7 @@ export async function loadFolder(
   const warnings: string[] = [];
   const loaded = sealDataset(assemble(described, corpus, options, streamed, warnings));
   const { trainClassCounts, task } = loaded.dataset;
-  return { ...loaded, warnings: [...warnings, ...absentClasses("train", trainClassCounts, task.classes)] };
+  return { ...loaded, warnings: [...warnings, ...absentClasses("train", trainClassCounts, task)] };
 }
 
 function chooseModalities(
@@ -94,6 +100,7 @@ function assemble(
     .flatMap(({ utterances }) => utterances.map(({ row }) => row));
   const rule = normalizeRule(description, options);
   const features = corpus.features.map((modality) => ({ modality, scale: fitScale(modality, fitRows, rule) }));
+  const task = taskOfTarget(description.labels);
   const part = (split: Split): LabelledDialogue[] =>
     dialogues
       .filter((dialogue) => dialogue.split === split)
@@ -110,13 +117,13 @@ function assemble(
             features.map(({ modality }) => [modality.name, Uint8Array.from(rows, (row) => modality.present[row] ?? 0)]),
           ),
           speakers,
-          labels: Int32Array.from(utterances, ({ label }) => label),
+          labels: dialogueLabels(task, { utterances }),
         };
       });
   return {
     name: description.name,
     source: "real",
-    task: { type: "single-label", classes: description.labels.classes },
+    task,
     modalities: corpus.features.map(({ name, dim }) => ({ name, dim })),
     numSpeakers: numSpeakers(description),
     splits: { train: part("train"), valid: part("valid"), test: part("test") },
@@ -154,11 +161,13 @@ export function withValidation(
   }
   const described = typeof validation === "object" ? validation : DEFAULT_VALIDATION;
   const rule = { fraction: validFraction ?? described.fraction, seed: validSeed ?? described.seed };
+  const task = taskOfTarget(description.labels);
+  const strata = strataOf(task);
   const train = dialogues
     .filter(({ split }) => split === "train")
-    .map(({ id, utterances }) => ({ id, labels: Int32Array.from(utterances, ({ label }) => label) }));
+    .map((dialogue) => ({ id: dialogue.id, counts: strata.count(dialogueLabels(task, dialogue)) }));
   try {
-    const drawn = drawValidation(train, description.labels.classes.length, rule);
+    const drawn = drawValidation(train, rule);
     return dialogues.map((dialogue) =>
       drawn.has(dialogue.id)
         ? { ...dialogue, split: "valid", official: dialogue.official ?? dialogue.split }

@@ -1,8 +1,10 @@
 // Table rows to utterances: every cell that the description names is read and checked here.
 import { type Split, suggestName } from "@merclab/core";
 import type { FolderDescription } from "./description.ts";
+import { createLabelReader, toNumber } from "./label-reader.ts";
 import { addTally, createTally, hit, type Problem } from "./problems.ts";
 import type { Table } from "./table.ts";
+import { targetColumns } from "./target.ts";
 
 /** A table and, where every part has its own, the part. */
 export interface PartTable {
@@ -21,7 +23,8 @@ export interface Utterance {
   readonly id: string;
   /** "" in a corpus without a speaker column. */
   readonly speaker: string;
-  readonly label: number;
+  /** One number, or one per label. */
+  readonly labels: readonly number[];
   /** Undefined where lists of dialogues tell the parts. */
   readonly split: Split | undefined;
 }
@@ -75,11 +78,12 @@ export function readRows(
 /** Columns that must exist, with the key of dataset.yaml that names them. */
 function namedColumns(description: FolderDescription, modalities: readonly string[]): [string, string][] {
   const { columns, labels, splits, speakers } = description;
+  const labelsKey = labels.type === "multi-label" ? "columns" : "column";
   const named: [string, string | undefined][] = [
     ["columns.dialogue", columns.dialogue],
     ["columns.order", columns.order],
     ["columns.utterance", columns.utterance],
-    ["labels.column", labels.column],
+    ...targetColumns(labels).map((column): [string, string] => [`labels.${labelsKey}`, column]),
     ["splits.column", splits?.column],
     ["speakers.column", speakers?.column],
     ...modalities.map((name): [string, string | undefined] => [
@@ -118,22 +122,12 @@ interface RowReader {
 function createRowReader({ columns, labels, splits, speakers }: FolderDescription, problems: Problem[]): RowReader {
   const noDialogue = createTally();
   const badOrder = createTally();
-  const badLabel = createTally();
+  const labelReader = createLabelReader(labels);
   const badSplit = createTally();
   const badSpeaker = createTally();
   const badPresence = createTally();
   const parts = splitNames(splits);
 
-  const readLabel = (text: string, where: string): number => {
-    const label = labels.as === "name" ? labels.classes.indexOf(text) : toNumber(text);
-    if (Number.isInteger(label) && label >= 0 && label < labels.classes.length) {
-      return label;
-    }
-    const range = `0 to ${labels.classes.length - 1}`;
-    const unknown = `unknown label "${text}" in column "${labels.column}". ${suggestName(text, labels.classes)}`;
-    hit(badLabel, where, labels.as === "name" ? unknown : `label "${text}" is not one of ${range}`);
-    return 0;
-  };
   const readSplit = (text: string, where: string): Split | undefined => {
     const split = parts.get(text);
     if (split === undefined) {
@@ -164,7 +158,7 @@ function createRowReader({ columns, labels, splits, speakers }: FolderDescriptio
         order,
         id: columns.utterance === undefined ? `${dialogue}/${orderText}` : cell(columns.utterance),
         speaker,
-        label: readLabel(cell(labels.column), where),
+        labels: labelReader.read(cell, where),
         split: tableSplit ?? (splits?.column === undefined ? undefined : readSplit(cell(splits.column), where)),
       };
     },
@@ -180,9 +174,7 @@ function createRowReader({ columns, labels, splits, speakers }: FolderDescriptio
     finish() {
       addTally(problems, noDialogue, "row", "Every utterance needs the id of its dialogue.");
       addTally(problems, badOrder, "row");
-      const looksLikeIndex = /label "\d+"/.test(badLabel.first?.detail ?? "") && labels.as === "name";
-      const hint = looksLikeIndex ? 'If the column holds positions, write "as: index" under labels.' : undefined;
-      addTally(problems, badLabel, "row", hint);
+      labelReader.finish(problems);
       addTally(problems, badSplit, "row", "splits.values in dataset.yaml tells what the column holds.");
       addTally(problems, badSpeaker, "row");
       addTally(problems, badPresence, "row");
@@ -198,8 +190,4 @@ function splitNames(splits: FolderDescription["splits"]): Map<string, Split> {
     ...(values.valid ?? []).map((text): [string, Split] => [text, "valid"]),
     ...values.test.map((text): [string, Split] => [text, "test"]),
   ]);
-}
-
-function toNumber(text: string): number {
-  return text.trim() === "" ? Number.NaN : Number(text);
 }

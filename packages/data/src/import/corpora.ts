@@ -1,4 +1,5 @@
 // The corpora of the field: what their dialogue ids look like, which classes they have and in which order.
+import { roundHalfToEven } from "@merclab/core";
 import type { Target } from "./corpus.ts";
 
 export interface CorpusFacts {
@@ -59,15 +60,8 @@ export function scoreCells(score: number): Record<string, string> {
     score: String(score),
     nonnegative: score >= 0 ? "1" : "0",
     three_class: score < 0 ? "0" : score > 0 ? "2" : "1",
-    seven_class: String(Math.min(3, Math.max(-3, roundHalfToEven(score))) + 0),
+    seven_class: String(roundHalfToEven(Math.min(3, Math.max(-3, score)))),
   };
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
-  return floor + (up ? 1 : 0);
 }
 
 /** CMU-MOSEI's emotions, in the order of their columns. */

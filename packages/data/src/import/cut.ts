@@ -1,5 +1,6 @@
 // Real-valued labels cut into classes at given borders.
 import { MerclabError } from "@merclab/core";
+import { classOfScore, edgeClasses } from "../folder/target.ts";
 import type { ImportedCorpus } from "./corpus.ts";
 
 /** @param borders ascending; a value at a border belongs to the class above it */
@@ -14,11 +15,7 @@ export function cutTarget(corpus: ImportedCorpus, borders: readonly number[]): I
   ) {
     throw new MerclabError("config", `expected ascending numbers, got ${borders.join(",")}`, { where: "--cut" });
   }
-  const classes = [
-    `below ${borders[0]}`,
-    ...borders.slice(1).map((border, at) => `${borders[at]} to ${border}`),
-    `from ${borders.at(-1)}`,
-  ];
+  const classes = edgeClasses(borders);
   return {
     ...corpus,
     mustChoose: false,
@@ -27,7 +24,7 @@ export function cutTarget(corpus: ImportedCorpus, borders: readonly number[]): I
       ...dialogue,
       utterances: dialogue.utterances.map((utterance) => {
         const value = Number(utterance.cells[column]);
-        const label = borders.filter((border) => value >= border).length;
+        const label = classOfScore(value, { edges: borders });
         return { ...utterance, cells: { ...utterance.cells, class: String(label) } };
       }),
     })),

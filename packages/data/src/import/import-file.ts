@@ -147,9 +147,9 @@ function chooseTarget({ targets, mustChoose }: ImportedCorpus, wanted: string | 
   const names = targets.map(({ column }) => column);
   const [first] = targets;
   if (first === undefined) {
-    throw new MerclabError("config", "the labels are real values, and classes are what can be trained on", {
+    throw new MerclabError("config", "the labels are real values, of which classes must be made", {
       where: "--cut",
-      hint: "Give the borders of classes, e.g. --cut 0 for two classes, --cut=-0.3,0.3 for three.",
+      hint: "Give the borders of classes, e.g. --cut 0 for two classes, --cut=-0.3,0.3 for three; the target regression keeps the values.",
     });
   }
   if (wanted === undefined) {

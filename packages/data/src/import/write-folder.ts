@@ -6,6 +6,7 @@ import { MerclabError } from "@merclab/core";
 import { stringify } from "yaml";
 import { IEMOCAP } from "./corpora.ts";
 import type { ImportedCorpus, ImportedModality, Target } from "./corpus.ts";
+import { furtherTargets } from "./further-targets.ts";
 
 /** What becomes of vectors that hold NaN or infinity. */
 export type NonFinite = "keep" | "zero" | "missing";
@@ -200,6 +201,7 @@ function describe(
   checksums: Readonly<Record<string, string>>,
 ): Record<string, unknown> {
   const { dialogues, modalities } = corpus;
+  const targets = furtherTargets(corpus);
   const names = (list: (typeof dialogues)[number]["utterances"]): string[] => [
     ...new Set(list.map(({ speaker }) => speaker || UNKNOWN)),
   ];
@@ -220,6 +222,7 @@ function describe(
     utterances: "utterances.csv",
     columns: { dialogue: "dialogue", order: "order", utterance: "utterance", ...(sentences ? { text: "text" } : {}) },
     labels: { column: target.column, as: target.as, classes: [...target.classes] },
+    ...(Object.keys(targets).length === 0 ? {} : { targets }),
     splits: { column: "split" },
     ...(speakers === undefined ? {} : { speakers }),
     // IEMOCAP names its five sessions, with actors of their own, in its dialogues.

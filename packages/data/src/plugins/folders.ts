@@ -8,6 +8,8 @@ import { type FolderOptions, loadFolder } from "../folder/load-folder.ts";
 
 /** null = as the folder's description says. */
 const shared = {
+  /** One of the folder's `targets` in place of its `labels`. */
+  target: z.string().min(1).nullable().default(null),
   modalities: z.array(z.string().min(1)).min(1).nullable().default(null),
   validFraction: z.number().gt(0).lt(1).nullable().default(null),
   validSeed: z.int().nonnegative().nullable().default(null),

@@ -3,7 +3,8 @@ import { definePlugin, type LoadedDataset, SPLITS } from "@merclab/core";
 import { z } from "zod";
 import { fitScale, normalizedRows } from "../folder/normalize.ts";
 import { sealDataset } from "../seal.ts";
-import { CLASSES, generateSynthetic, MOODS, type SyntheticDialogue } from "../synthetic/generate.ts";
+import { generateSynthetic, MOODS, type SyntheticDialogue } from "../synthetic/generate.ts";
+import { SYNTHETIC_TASKS, taskOfSynthetic } from "../synthetic/tasks.ts";
 
 const MODALITIES = ["text", "audio", "visual"] as const;
 
@@ -29,6 +30,11 @@ const syntheticOptions = z.strictObject({
     .prefault({}),
   cue: z.number().nonnegative().default(0.6),
   labelNoise: z.number().min(0).lt(1).default(0.03),
+  /**
+   * `emotions`: six classes; `humour`: two; `sentiment`: scores from −3 to 3, with noise of their own; `emotion-set`:
+   * several labels at once.
+   */
+  task: z.enum(SYNTHETIC_TASKS).default("emotions"),
   modalities: z
     .array(z.enum(MODALITIES))
     .min(1)
@@ -52,8 +58,10 @@ export const syntheticPlugin = definePlugin({
 export function loadSynthetic(options: z.output<typeof syntheticOptions>): LoadedDataset {
   const { dialogues } = generateSynthetic(options);
   const modalities = (options.modalities ?? MODALITIES).map((name) => ({ name, dim: options.widths[name] }));
-  const total = dialogues.reduce((sum, { labels }) => sum + labels.length, 0);
-  const trainRows = dialogues.flatMap(({ split, labels }) => new Array<boolean>(labels.length).fill(split === "train"));
+  const total = dialogues.reduce((sum, { speakers }) => sum + speakers.length, 0);
+  const trainRows = dialogues.flatMap(({ split, speakers }) =>
+    new Array<boolean>(speakers.length).fill(split === "train"),
+  );
   const fitRows = [...trainRows.keys()].filter((row) => trainRows[row]);
   const normalized = Object.fromEntries(
     modalities.map(({ name, dim }) => {
@@ -68,7 +76,7 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
   let start = 0;
   const done = dialogues.map((dialogue) => {
     const first = start;
-    start += dialogue.labels.length;
+    start += dialogue.speakers.length;
     return { split: dialogue.split, ...toDialogue(dialogue, modalities, normalized, first) };
   });
   const parts = SPLITS.map((part) => [
@@ -78,7 +86,7 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
   return sealDataset({
     name: "synthetic",
     source: "synthetic",
-    task: { type: "single-label", classes: CLASSES },
+    task: taskOfSynthetic(options.task),
     modalities,
     numSpeakers: 2,
     splits: Object.fromEntries(parts),
@@ -91,7 +99,7 @@ function toDialogue(
   normalized: Readonly<Record<string, Float32Array>>,
   first: number,
 ) {
-  const rows = labels.length;
+  const rows = speakers.length;
   return {
     id,
     utteranceIds: Array.from({ length: rows }, (_, place) => `${id}/${place}`),

@@ -1,12 +1,13 @@
-// Made-up dialogues in the shape of IEMOCAP, with structure that is known exactly: label = 2 · mood + tension.
+// Made-up dialogues in the shape of IEMOCAP, with structure that is known exactly: label = 2 · mood + tension, or another
+// function of the same causes (tasks.ts).
 // Tension is what the text says, turned round in ironic dialogues, which the tone of the audio gives away: a product
 // of two modalities, out of reach for linear models. Mood belongs to the dialogue; every utterance shows it in the
 // visual features, but so faintly that only many utterances together tell it. So even a perfect context-free model
 // stops at P(mood | one utterance) · P(tension), about 0.5, where attention over the dialogue gets about 0.9.
-import { drawNormal, drawUniform, foldKey, type Key, keyFromSeed, type Split } from "@merclab/core";
+import { drawNormal, drawUniform, foldKey, type Key, keyFromSeed, type Labels, type Split } from "@merclab/core";
+import { noisyLabels, type SyntheticTask } from "./tasks.ts";
 
 export const MOODS = 3;
-export const CLASSES = ["low-calm", "low-tense", "mid-calm", "mid-tense", "high-calm", "high-tense"] as const;
 
 /** One dialogue in so many is ironic. */
 export const IRONY_PERIOD = 3;
@@ -23,6 +24,8 @@ export interface SyntheticOptions {
   readonly widths: Readonly<Record<"text" | "audio" | "visual", number>>;
   /** How clearly one utterance shows the mood, in deviations of the noise. */
   readonly cue: number;
+  /** What the labels say. */
+  readonly task: SyntheticTask;
   /** Probability that a label is replaced by one of the others. */
   readonly labelNoise: number;
 }
@@ -38,8 +41,8 @@ export interface SyntheticDialogue {
   readonly features: Readonly<Record<"text" | "audio" | "visual", Float32Array>>;
   /** `[utterances]`, 0 or 1. */
   readonly speakers: Int32Array;
-  /** `[utterances]`, label noise included. */
-  readonly labels: Int32Array;
+  /** In the form of the task, noise included. */
+  readonly labels: Labels;
 }
 
 /** Unit directions in which the codes lie; a model does not get them, an oracle does. */
@@ -74,7 +77,7 @@ export function generateSynthetic(options: SyntheticOptions): SyntheticCorpus {
 }
 
 function generateDialogue(
-  { lengths, cue, labelNoise, widths }: SyntheticOptions,
+  { lengths, cue, labelNoise, task, widths }: SyntheticOptions,
   codes: SyntheticCodes,
   split: Split,
   number: number,
@@ -87,31 +90,23 @@ function generateDialogue(
   const mood = number % MOODS;
   const tone = Math.floor(number / MOODS) % IRONY_PERIOD === 1 ? -1 : 1;
   const textSigns = uniform("text sign", length).map((u) => (u < 0.5 ? -1 : 1));
-  const noisy = uniform("label noise", length);
   const turns = uniform("turns", length);
 
   const text = noise(foldKey(key, "text"), length, widths.text);
   const audio = noise(foldKey(key, "audio"), length, widths.audio);
   const visual = noise(foldKey(key, "visual"), length, widths.visual);
   const speakers = new Int32Array(length);
-  const labels = new Int32Array(length);
   for (let i = 0; i < length; i++) {
     const textSign = textSigns[i] ?? 1;
     addTo(text, i, codes.text, SIGN_STRENGTH * textSign);
     addTo(audio, i, codes.audio, SIGN_STRENGTH * tone);
     addTo(visual, i, codes.moods[mood] ?? codes.text, cue);
-    const label = 2 * mood + (textSign * tone > 0 ? 1 : 0);
-    labels[i] = replaced(label, noisy[i] ?? 1, labelNoise);
     const keepsTurn = (turns[i] ?? 0) < 0.25;
     speakers[i] = i === 0 ? 0 : keepsTurn ? (speakers[i - 1] ?? 0) : 1 - (speakers[i - 1] ?? 0);
   }
+  const causes = Array.from(textSigns, (textSign) => ({ mood, tone, textSign }));
+  const labels = noisyLabels(task, causes, labelNoise, key);
   return { id: `${split}-${number}`, split, mood, tone, features: { text, audio, visual }, speakers, labels };
-}
-
-/** Below `rate` the draw also tells which other class, evenly. */
-function replaced(label: number, draw: number, rate: number): number {
-  const others = CLASSES.length - 1;
-  return draw < rate ? (label + 1 + Math.floor((draw / rate) * others)) % CLASSES.length : label;
 }
 
 function noise(key: Key, rows: number, width: number): Float32Array {

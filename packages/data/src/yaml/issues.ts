@@ -1,7 +1,7 @@
 // zod's issues in words: what is wrong at which path, with the nearest known name where a name is unknown.
 import { suggestName } from "@merclab/core";
 import { z } from "zod";
-import { knownKeys } from "./known-keys.ts";
+import { knownKeys, knownValues } from "./known-keys.ts";
 
 export interface DescribedIssue {
   readonly path: readonly PropertyKey[];
@@ -38,7 +38,11 @@ function describeIssue(
     case "invalid_union": {
       const branches = issue.errors.map((issues) => [...issues]).sort((a, b) => fit(b) - fit(a));
       const [best] = branches;
-      if (best !== undefined && fit(best) > 0) {
+      if (best === undefined) {
+        const known = knownValues(jsonSchema, path);
+        return [{ path, message: `${mismatch(path, "another value", got)}. ${suggestName(String(got), known)}` }];
+      }
+      if (fit(best) > 0) {
         return best.flatMap((inner) => describeIssue(inner, path, jsonSchema, input));
       }
       const expected = branches.flatMap((issues) => issues.map(expectation));

@@ -1,4 +1,4 @@
-// The keys that a schema knows at a path, read from its JSON Schema (the form that zod documents as stable).
+// The keys and values that a schema knows at a path, read from its JSON Schema (the form that zod documents as stable).
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, unknown>>;
@@ -9,6 +9,7 @@ interface JsonSchema {
   readonly anyOf?: readonly unknown[];
   readonly oneOf?: readonly unknown[];
   readonly allOf?: readonly unknown[];
+  readonly const?: unknown;
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, unknown>>;
 }
@@ -19,15 +20,25 @@ interface JsonSchema {
  * @param root JSON Schema of the whole value
  */
 export function knownKeys(root: unknown, path: readonly PropertyKey[]): string[] {
-  let places = branches(root, root);
-  for (const part of path) {
-    places = places.flatMap((place) => step(place, part)).flatMap((place) => branches(place, root));
-  }
-  const keys = places.flatMap((place) => [
+  const keys = placesAt(root, path).flatMap((place) => [
     ...Object.keys(place.properties ?? {}),
     ...(place.propertyNames?.enum ?? []).map(String),
   ]);
   return [...new Set(keys)];
+}
+
+/** Fixed values that may stand at a path: the types that a union tells apart. */
+export function knownValues(root: unknown, path: readonly PropertyKey[]): string[] {
+  const values = placesAt(root, path).flatMap((place) => (place.const === undefined ? [] : [String(place.const)]));
+  return [...new Set(values)];
+}
+
+/** All schemas that speak of a path. */
+function placesAt(root: unknown, path: readonly PropertyKey[]): JsonSchema[] {
+  return path.reduce<JsonSchema[]>(
+    (places, part) => places.flatMap((place) => step(place, part)).flatMap((place) => branches(place, root)),
+    branches(root, root),
+  );
 }
 
 function step(place: JsonSchema, part: PropertyKey): unknown[] {

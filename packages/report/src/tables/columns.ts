@@ -1,17 +1,22 @@
 // The columns of a table, and what each reads from a trial.
-import { METRICS } from "@merclab/core";
+import { METRICS, type MetricName } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
 import type { AxisValues, Planned, TableColumn } from "./table.ts";
 
 const DETAIL_UNITS = { n: "count", parameters: "count", flops: "flops", seconds: "seconds" } as const;
 
 /** Columns of one group: how many seeds, the scores by metric, what it costs. */
-export function groupColumns(spec: TableSpec, axes: AxisValues, groupLabel: string): TableColumn[] {
+export function groupColumns(
+  spec: TableSpec,
+  metrics: readonly MetricName[],
+  axes: AxisValues,
+  groupLabel: string,
+): TableColumn[] {
   const detail = (kind: TableSpec["details"][number]): TableColumn[] =>
     spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: DETAIL_UNITS[kind] }] : [];
   return [
     ...detail("n"),
-    ...spec.metrics.flatMap((metric) =>
+    ...metrics.flatMap((metric) =>
       spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit })),
     ),
     ...detail("parameters"),
@@ -27,6 +32,8 @@ export function needsResult(column: TableColumn): boolean {
 
 /**
  * What one trial adds to a column, in the column's unit.
+ *
+ * Optimism is positive where the epoch chosen on the test part looks better.
  *
  * @returns undefined when the trial has no result or was not scored so; NaN for what was stored as no number
  */
@@ -46,7 +53,11 @@ export function columnValue(column: TableColumn, { spec, result }: Planned): num
   const selected = stored(result.test.validSelected.metrics[column.metric]);
   const best = stored(result.test.maxTest.metrics[column.metric]);
   if (column.kind === "optimism") {
-    return selected === undefined || best === undefined ? undefined : best - selected;
+    return selected === undefined || best === undefined
+      ? undefined
+      : METRICS[column.metric].higherIsBetter
+        ? best - selected
+        : selected - best;
   }
   return column.kind === "max-test" ? best : selected;
 }

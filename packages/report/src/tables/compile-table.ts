@@ -1,9 +1,10 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
-import { MerclabError, metricDescriptor } from "@merclab/core";
+import { MerclabError, type MetricName, metricDescriptor } from "@merclab/core";
 import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
+import { tableMetrics } from "./by-task.ts";
 import { columnValue, groupColumns, needsResult } from "./columns.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { configHash } from "./config-hash.ts";
@@ -36,6 +37,10 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     spec,
     trials.map((trial) => trial.spec),
   );
+  const { metrics, left } = tableMetrics(
+    spec,
+    trials.map((trial) => trial.spec),
+  );
   const roots = rootAxes(axes.rows);
   const rowKeys = distinctAxes(trials, axes.rows).sort(compareAxes(axes.rows, order));
   const columnKeys = distinctAxes(trials, axes.columns).sort(compareAxes(axes.columns, order));
@@ -45,7 +50,7 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
 
   const columnGroups = columnKeys.map((key) => {
     const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key));
-    return { key, columns: groupColumns(spec, key, label.join(", ")) };
+    return { key, columns: groupColumns(spec, metrics, key, label.join(", ")) };
   });
   const notes = createNotes();
   const cells = rowKeys.map((row) =>
@@ -65,6 +70,9 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   for (const text of tableConditions(trials, axes.added, axes.unused)) {
     notes.add(text);
   }
+  if (left.length > 0) {
+    notes.add(`Not scored in this task, left out: ${left.map((name) => metricDescriptor(name).label).join(", ")}.`);
+  }
   if (trials.length === 0) {
     notes.add(`No trials yet; to plan and compute them: ${command([])}`);
   }
@@ -76,7 +84,7 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     schema: 1,
     experiment,
     title: spec.title ?? first?.title ?? experiment,
-    caption: caption(spec, [...groups.values()], synthetic),
+    caption: caption(spec, metrics, [...groups.values()], synthetic),
     rowHeads: roots,
     rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
     columns: columnGroups.flatMap(({ columns }) => columns),
@@ -140,7 +148,12 @@ function readColumn(column: TableColumn, group: readonly Planned[]) {
   return { state, values, stray };
 }
 
-function caption(spec: TableSpec, groups: readonly Planned[][], synthetic: ReadonlySet<boolean>): string {
+function caption(
+  spec: TableSpec,
+  metrics: readonly MetricName[],
+  groups: readonly Planned[][],
+  synthetic: ReadonlySet<boolean>,
+): string {
   const counts = groups
     .map((group) => group.filter((trial) => trial.result !== undefined).length)
     .filter((count) => count > 0);
@@ -158,6 +171,11 @@ function caption(spec: TableSpec, groups: readonly Planned[][], synthetic: Reado
   }
   if (spec.show.includes("optimism")) {
     sentences.push("optimism = max-test - valid-selected.");
+    const turned = metrics.map(metricDescriptor).filter(({ higherIsBetter }) => !higherIsBetter);
+    if (turned.length > 0) {
+      const labels = turned.map(({ label }) => label).join(", ");
+      sentences.push(`Smaller is better for ${labels}: there optimism is valid-selected - max-test.`);
+    }
   }
   if (synthetic.has(true)) {
     const part = synthetic.size > 1 ? "Partly synthetic data" : "Synthetic data";

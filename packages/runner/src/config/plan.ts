@@ -7,7 +7,7 @@ import { type Dataset, MerclabError, type PluginRegistry } from "@merclab/core";
 import { createModel } from "@merclab/trainer";
 import stringify from "safe-stable-stringify";
 import { TRIAL_FILES, trialFolder } from "../store/experiment-store.ts";
-import type { ResolvedConfig, TrialSpec } from "../store/trial-files.ts";
+import type { ResolvedConfig, ResolvedPart, TrialSpec } from "../store/trial-files.ts";
 import type { Assignment, Axis } from "./assignments.ts";
 import {
   type Cell,
@@ -89,12 +89,14 @@ export async function planStudy(
     const drafts: Draft[] = [];
     for (const dataset of names) {
       for (const { combination, layers } of cellsOf(dataset)) {
-        const resolving = resolveConfig(dataset, layers, site.groups, site.registry, autoEngine);
+        const load = (part: ResolvedPart) => loadOnce(dataset.name, part, loaded, site);
+        const taskOf = async (part: ResolvedPart) => (await load(part)).dataset.task;
+        const resolving = resolveConfig(dataset, layers, site.groups, site.registry, autoEngine, taskOf);
         const cell = await resolving.catch((error: unknown) => {
           throw isFallback ? tellFallback(error, experiment) : error;
         });
         const { config } = cell;
-        const { dataset: data } = await loadOnce(dataset.name, config.dataset, loaded, site);
+        const { dataset: data } = await load(config.dataset);
         for (const seed of seeds) {
           const identity = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
           drafts.push({ cell, combination, data, identity, id: trialId(identity) });
@@ -174,7 +176,7 @@ function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: 
     counts.set(cell, parameters);
     if (!trials.has(id)) {
       const { name, title } = experiment;
-      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters });
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, task: data.task });
     }
   }
   return [...trials.values()];

@@ -1,9 +1,9 @@
 // One cell of an experiment to a resolved config: choices first, then options layer by layer, then each plugin's
 // schema with all defaults. Later layers win: what a choice brings along, the experiment's base, its `when`, the
 // matrix, the command line.
-import { MerclabError, type PluginRegistry, suggestName } from "@merclab/core";
+import { MerclabError, PLAIN_OBJECTIVES, type PluginRegistry, suggestName, type Task } from "@merclab/core";
 import { describeIssues } from "@merclab/data";
-import { trainerOptions } from "@merclab/trainer";
+import { selectionMetric, trainerOptions } from "@merclab/trainer";
 import { z } from "zod";
 import type { ResolvedConfig, ResolvedPart } from "../store/trial-files.ts";
 import type { Assignment, AssignmentValue } from "./assignments.ts";
@@ -11,11 +11,10 @@ import { AUTO_ENGINE } from "./engines.ts";
 import { parseKey } from "./experiment.ts";
 import { type Choice, type ConfigGroups, GROUPS, type Group } from "./groups.ts";
 
-/** What is chosen when nobody says anything. */
-const DEFAULT_CHOICES: Readonly<Record<Exclude<Group, "dataset">, string>> = {
+/** What is chosen when nobody says anything; the objective is then the plain one of the task. */
+const DEFAULT_CHOICES: Readonly<Record<Exclude<Group, "dataset" | "objective">, string>> = {
   encoder: "sdt",
   fusion: "sdt",
-  objective: "cross-entropy",
   balancer: "none",
   optimizer: "adam",
   trainer: "default",
@@ -43,6 +42,7 @@ interface DatasetChoice {
 /**
  * @param layers explicit assignments, weakest first
  * @param autoEngine the engine that `auto` stands for
+ * @param taskOf what a data set is for: it settles what nobody chose, and what can be chosen
  * @throws MerclabError `config` with the place where the wrong value was written
  */
 export async function resolveConfig(
@@ -51,6 +51,7 @@ export async function resolveConfig(
   groups: ConfigGroups,
   registry: PluginRegistry,
   autoEngine: string,
+  taskOf: (dataset: ResolvedPart) => Promise<Task>,
 ): Promise<ResolvedCell> {
   const explicit = layers.flat();
   const brought: Assignment[] = [];
@@ -59,9 +60,10 @@ export async function resolveConfig(
   const places: Partial<Record<Group, string | undefined>> = {};
   const effective = new Set<Assignment>();
   let isAutoEngine = false;
+  const task = () => taskOf(parts.dataset as ResolvedPart);
   for (const group of GROUPS) {
     // `with` of earlier groups is weaker than anything explicit.
-    const named = await chooseIn(group, dataset, [...brought, ...explicit], groups);
+    const named = await chooseIn(group, dataset, [...brought, ...explicit], groups, task);
     const isAuto = group === "engine" && named.choice.plugin === AUTO_ENGINE;
     isAutoEngine ||= isAuto;
     const chosen = isAuto ? { ...named, choice: standingFor(named.choice, autoEngine) } : named;
@@ -71,7 +73,8 @@ export async function resolveConfig(
     brought.push(...choice.with);
     const candidates = [...choice.options, ...brought, ...explicit];
     const { options, setBy } = await resolveOptions(chosen, candidates, groups, registry);
-    parts[group] = resolvedPart(choice, options, registry);
+    const settled = group === "trainer" ? withSelection(options, await task(), candidates) : options;
+    parts[group] = resolvedPart(choice, settled, registry);
     for (const assignment of [...(chosen.by === undefined ? [] : [chosen.by]), ...setBy]) {
       effective.add(assignment);
     }
@@ -83,6 +86,23 @@ export async function resolveConfig(
     effective,
     isAutoEngine,
   };
+}
+
+/** The trainer's options with the metric that chooses the epoch. @throws MerclabError `config` where it fits no task */
+function withSelection(
+  options: Record<string, unknown>,
+  task: Task,
+  assignments: readonly Assignment[],
+): Record<string, unknown> {
+  try {
+    return { ...options, selectBy: selectionMetric(trainerOptions.parse(options), task) };
+  } catch (error) {
+    if (!(error instanceof MerclabError)) {
+      throw error;
+    }
+    const where = assignments.findLast(({ key }) => key.startsWith("trainer.") && key.endsWith("selectBy"))?.where;
+    throw new MerclabError(error.code, error.message, { where, hint: error.hint, cause: error });
+  }
 }
 
 /** The choice `auto`, or a user's own one of it, as a choice of the engine itself. */
@@ -98,7 +118,7 @@ export async function resolveDataset(
   registry: PluginRegistry,
 ): Promise<ResolvedPart> {
   const explicit = layers.flat();
-  const chosen = await chooseIn("dataset", dataset, explicit, groups);
+  const chosen = await chosenDataset(dataset, explicit, groups);
   const { choice } = chosen;
   const { options } = await resolveOptions(chosen, [...choice.options, ...explicit], groups, registry);
   return resolvedPart(choice, options, registry);
@@ -116,23 +136,33 @@ interface Chosen {
   readonly where: string | undefined;
 }
 
+/** The data set, which assignments cannot choose. */
+async function chosenDataset(
+  { name, where }: DatasetChoice,
+  assignments: readonly Assignment[],
+  groups: ConfigGroups,
+): Promise<Chosen> {
+  const by = assignments.findLast(({ key }) => key === "dataset");
+  if (by !== undefined) {
+    throw new MerclabError("config", "data sets are not chosen here", {
+      where: by.where,
+      hint: "An experiment lists them under datasets; the command line has datasets=meld,iemocap.",
+    });
+  }
+  return { choice: await groups.choice("dataset", name, where), by: undefined, where };
+}
+
 async function chooseIn(
   group: Group,
   dataset: DatasetChoice,
   assignments: readonly Assignment[],
   groups: ConfigGroups,
+  task: () => Promise<Task>,
 ): Promise<Chosen> {
-  const by = assignments.filter(({ key }) => key === group).at(-1);
   if (group === "dataset") {
-    if (by !== undefined) {
-      throw new MerclabError("config", "data sets are not chosen here", {
-        where: by.where,
-        hint: "An experiment lists them under datasets; the command line has datasets=meld,iemocap.",
-      });
-    }
-    const { name, where } = dataset;
-    return { choice: await groups.choice(group, name, where), by: undefined, where };
+    return chosenDataset(dataset, assignments, groups);
   }
+  const by = assignments.findLast(({ key }) => key === group);
   if (by !== undefined && typeof by.value !== "string") {
     const isSection = typeof by.value === "object" && by.value !== null && !Array.isArray(by.value);
     const [option = "NAME"] = isSection ? Object.keys(by.value) : [];
@@ -143,7 +173,8 @@ async function chooseIn(
         : suggestName(String(by.value), await groups.names(group)),
     });
   }
-  const name = (by?.value as string | undefined) ?? DEFAULT_CHOICES[group];
+  const plain = async () => (group === "objective" ? PLAIN_OBJECTIVES[(await task()).type] : DEFAULT_CHOICES[group]);
+  const name = (by?.value as string | undefined) ?? (await plain());
   return { choice: await groups.choice(group, name, by?.where), by, where: by?.where };
 }
 

@@ -22,10 +22,8 @@ export const tableSpec = z
     rows: axes.optional(),
     /** Axes whose values make the columns; `[]` puts everything into lines. Without it: dataset, unless rows has it. */
     columns: axes.optional(),
-    metrics: z
-      .array(z.enum(metricNames))
-      .min(1)
-      .default((): MetricName[] => ["weighted-f1", "accuracy"]),
+    /** Absent = the usual ones of each task. */
+    metrics: z.array(z.enum(metricNames)).min(1).optional(),
     /** The result, valid-selected, always comes first; nothing replaces it. */
     show: z
       .array(z.enum(SCORE_KINDS))
@@ -37,9 +35,12 @@ export const tableSpec = z
     message: "an axis can be in rows or in columns, not in both",
     path: ["columns"],
   })
-  .refine((spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics, spec.show, spec.details].every(areDistinct), {
-    message: "rows, columns, metrics, show and details name each thing once",
-  });
+  .refine(
+    (spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details].every(areDistinct),
+    {
+      message: "rows, columns, metrics, show and details name each thing once",
+    },
+  );
 
 export type TableSpec = z.output<typeof tableSpec>;
 /** As written in YAML. */

@@ -1,6 +1,6 @@
 // The files of one trial folder, as data. `result.json` is written last, by renaming: that it exists means that the
 // trial is done.
-import type { ClassMetrics, ConfusionMatrix } from "@merclab/core";
+import type { ClassMetrics, ConfusionMatrix, Task } from "@merclab/core";
 import type { Cost } from "@merclab/trainer";
 
 /** A part of the model or the run: a plugin's name and its options, every default filled in. */
@@ -36,6 +36,8 @@ export interface TrialSpec {
   readonly seed: number;
   readonly data: { readonly fingerprint: string; readonly source: "real" | "synthetic" };
   readonly parameters: { readonly total: number; readonly trainable: number };
+  /** What is predicted. Absent in trials of before there was more than single-label classification. */
+  readonly task?: Task;
 }
 
 /** `status.json`: where the trial stands. */
@@ -57,7 +59,9 @@ export interface TestScore {
   /** From 1. */
   readonly epoch: number;
   readonly metrics: Scores;
+  /** One entry per class or label; none in regression. */
   readonly perClass: readonly ClassMetrics[];
+  /** Of single-label classes; else empty. */
   readonly confusion: ConfusionMatrix;
 }
 
@@ -67,6 +71,7 @@ export interface TrialResult {
   readonly id: string;
   readonly seed: number;
   readonly dataset: string;
+  /** What `perClass` is about: classes, or labels; none in regression. */
   readonly classes: readonly string[];
   readonly epochs: number;
   /** How the epoch of the result was chosen. */

@@ -1,8 +1,16 @@
 // The scoring step: after training, and only then, test labels are read and joined with the stored predictions.
-import { classificationMetrics, type LoadedDataset, metricDescriptor, outputDim } from "@merclab/core";
+import {
+  type Dataset,
+  type LoadedDataset,
+  metricDescriptor,
+  outputDim,
+  type SealedLabels,
+  taskScores,
+} from "@merclab/core";
 import type { TrialOutcome } from "@merclab/trainer";
 import { stringify } from "csv-stringify/sync";
-import type { Scores, TestScore, TrialResult } from "../store/trial-files.ts";
+import type { TestScore, TrialResult } from "../store/trial-files.ts";
+import { labelsAt, predictionCells, predictionColumns } from "./test-predictions.ts";
 
 export interface ScoredTrial {
   readonly test: TrialResult["test"];
@@ -15,40 +23,32 @@ export interface ScoredTrial {
 export function scoreTrial(loaded: LoadedDataset, outcome: TrialOutcome, metric: string): ScoredTrial {
   const { dataset } = loaded;
   const reason = `scoring after training; epoch ${outcome.selectedEpoch} was chosen on validation`;
-  const labels = loaded.seal.open(reason).flatMap((each) => Array.from(each));
-  const classes = outputDim(dataset.task);
-  const epochs = outcome.testProbabilities.map((probabilities, i): TestScore => {
-    const { perClass, confusion, ...metrics } = classificationMetrics(labels, { probabilities }, classes);
-    return { epoch: i + 1, metrics: metrics satisfies Scores, perClass, confusion };
-  });
+  const sealed = loaded.seal.open(reason);
+  const labels = sealed.flatMap((each) => Array.from(each));
+  const epochs = outcome.testProbabilities.map(
+    (predictions, i): TestScore => ({ epoch: i + 1, ...taskScores(dataset.task, labels, predictions) }),
+  );
   const sign = metricDescriptor(metric).higherIsBetter ? 1 : -1;
   const value = (score: TestScore) => sign * (score.metrics[metric] ?? Number.NEGATIVE_INFINITY);
   const maxTest = epochs.reduce((best, score) => (value(score) > value(best) ? score : best));
   const validSelected = epochs[outcome.selectedEpoch - 1] as TestScore;
-  const probabilities = outcome.testProbabilities[outcome.selectedEpoch - 1] as Float32Array;
+  const predictions = outcome.testProbabilities[outcome.selectedEpoch - 1] as Float32Array;
   return {
     test: { validSelected, maxTest },
     seal: { openedAt: new Date().toISOString(), reason },
-    predictionsCsv: predictionsCsv(loaded, labels, probabilities),
+    predictionsCsv: predictionsCsv(dataset, sealed, predictions),
   };
 }
 
-function predictionsCsv({ dataset }: LoadedDataset, labels: readonly number[], probabilities: Float32Array): string {
-  const { classes } = dataset.task;
-  const rows: (string | number)[][] = [];
-  for (const dialogue of dataset.splits.test) {
-    for (const utteranceId of dialogue.utteranceIds) {
-      const i = rows.length;
-      const row = Array.from(probabilities.subarray(i * classes.length, (i + 1) * classes.length));
-      const predicted = row.indexOf(Math.max(...row));
-      rows.push([
-        dialogue.id,
-        utteranceId,
-        classes[labels[i] ?? -1] ?? "",
-        classes[predicted] ?? "",
-        ...row.map((probability) => probability.toFixed(6)),
-      ]);
-    }
-  }
-  return stringify(rows, { header: true, columns: ["dialogue", "utterance", "label", "predicted", ...classes] });
+function predictionsCsv({ task, splits }: Dataset, sealed: SealedLabels, predictions: Float32Array): string {
+  const width = outputDim(task);
+  const rows: string[][] = [];
+  splits.test.forEach((dialogue, at) => {
+    const labels = sealed[at] ?? new Int32Array();
+    dialogue.utteranceIds.forEach((utteranceId, place) => {
+      const output = Array.from(predictions.subarray(rows.length * width, (rows.length + 1) * width));
+      rows.push([dialogue.id, utteranceId, ...predictionCells(task, labelsAt(task, labels, place), output)]);
+    });
+  });
+  return stringify(rows, { header: true, columns: ["dialogue", "utterance", ...predictionColumns(task)] });
 }

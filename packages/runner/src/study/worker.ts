@@ -5,25 +5,16 @@ import { appendFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
-import { encodeNpz, packRows } from "@merclab/data";
-import {
-  type Checkpoints,
-  type Course,
-  checkpointFile,
-  createModel,
-  type EpochReport,
-  trainerOptions,
-  trainTrial,
-  tryModelCost,
-} from "@merclab/trainer";
+import { MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
+import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
-import stringify from "safe-stable-stringify";
 import { modelParts } from "../config/plan.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
-import { type AttemptJournal, attemptJournal, type JournalRecord, metricsRecord } from "../store/journal.ts";
+import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
+import { encodeTestPredictions } from "./test-predictions.ts";
+import { epochRecord, trialCheckpoints } from "./trial-checkpoints.ts";
 
 /** What a runner tells its worker. */
 export type RunnerMessage =
@@ -154,6 +145,7 @@ async function trainAndScore(
   const tensorsBefore = memory().numTensors;
   const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
   const options = trainerOptions.parse(config.trainer.options);
+  const metric = selectionMetric(options, dataset.task);
   const model = createModel(modelParts(config, registry), dataset);
   const cost = tryModelCost(model, dataset.modalities);
   const used = { ...site.versions, ...(await enginePlugin.probe()).versions };
@@ -161,20 +153,7 @@ async function trainAndScore(
     appendFileSync(file("log"), `${text}\n`);
     site.report({ type: "note", text });
   };
-  const stored = checkpointFile(file("checkpoint"), stringify([spec.id, used]) as string, (reason) =>
-    note(`${reason}; the trial starts over`),
-  );
-  const checkpoints: Checkpoints = {
-    async load() {
-      const checkpoint = await stored.load();
-      if (checkpoint !== undefined) {
-        journal.resume(checkpoint.epochs.map(epochRecord));
-        note(`goes on after epoch ${checkpoint.epochs.length} of ${options.epochs}`);
-      }
-      return checkpoint;
-    },
-    save: stored.save,
-  };
+  const checkpoints = trialCheckpoints(dirname(file("spec")), spec.id, used, journal, note);
   const outcome = await trainTrial(
     {
       model,
@@ -196,7 +175,7 @@ async function trainAndScore(
         epochs: options.epochs,
         seconds,
         loss: train.total ?? Number.NaN,
-        valid: valid[options.selectBy] ?? Number.NaN,
+        valid: valid[metric] ?? Number.NaN,
       });
     },
     { ...site.course, checkpoints },
@@ -205,19 +184,8 @@ async function trainAndScore(
   if (outcome === undefined) {
     return { trialResult: undefined, leftTensors };
   }
-  const shape = [outcome.testProbabilities[0]?.length ?? 0, dataset.task.classes.length];
-  shape[0] = (shape[0] ?? 0) / (shape[1] ?? 1);
-  await writeFile(
-    file("testProbabilities"),
-    encodeNpz({
-      probabilities: {
-        shape: [outcome.testProbabilities.length, ...shape],
-        data: packRows(outcome.testProbabilities),
-        dtype: "f2",
-      },
-    }),
-  );
-  const scored = scoreTrial(loaded, outcome, options.selectBy);
+  await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
+  const scored = scoreTrial(loaded, outcome, metric);
   await writeFile(file("predictions"), scored.predictionsCsv);
   const selected = outcome.epochs[outcome.selectedEpoch - 1];
   const trialResult: TrialResult = {
@@ -225,9 +193,9 @@ async function trainAndScore(
     id: spec.id,
     seed: spec.seed,
     dataset: dataset.name,
-    classes: dataset.task.classes,
+    classes: dataset.task.type === "regression" ? [] : outputNames(dataset.task),
     epochs: outcome.epochs.length,
-    selection: { metric: options.selectBy, epoch: outcome.selectedEpoch, valid: selected?.valid ?? {} },
+    selection: { metric, epoch: outcome.selectedEpoch, valid: selected?.valid ?? {} },
     test: scored.test,
     seal: scored.seal,
     seconds: outcome.seconds,
@@ -237,10 +205,6 @@ async function trainAndScore(
     versions: used,
   };
   return { trialResult, leftTensors };
-}
-
-function epochRecord({ epoch, train, valid, seconds }: EpochReport): JournalRecord {
-  return metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds });
 }
 
 /** A worker loads plugins itself: what a user saved since the plan was made would train under the old trial's name. */
@@ -253,8 +217,4 @@ function refuseChangedCode(config: TrialSpec["config"], registry: PluginRegistry
       });
     }
   }
-}
-
-function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
 }
