@@ -20,8 +20,8 @@ function count(choice: ModelChoice): number {
     numSpeakers: 2,
     task: { type: "single-label", classes: Array.from({ length: CLASSES }, (_, i) => `c${i}`) },
     trainClassCounts: new Array(CLASSES).fill(1),
-  }).count.total;
     trainUtterances: CLASSES,
+  }).count.total;
 }
 
 const BC_LSTM = { dim: 512, numLayers: 4 };
