@@ -1,11 +1,13 @@
 // Bad input: its own message on stderr with what, where and what to do; exit code 2; nothing on stdout, nothing trained.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { FEATURES, FOLDER, npy } from "../packages/runner/test/tiny-folder.ts";
 import { createWorkplace, type Ended, STUDY, type Workplace } from "./support/cli.ts";
 
 const TIMEOUT_MS = 120_000;
+/** Experiments that come with merclab. */
+const SHIPPED = readdirSync(resolve(import.meta.dirname, "../experiments")).map((file) => file.replace(".yaml", ""));
 const places: Workplace[] = [];
 afterAll(() => {
   for (const place of places) {
@@ -117,7 +119,7 @@ describe.concurrent("an experiment", () => {
         experiment: "tinyy",
         says: [
           'error unknown experiment "tinyy"',
-          '  → Did you mean "tiny"? Known: ada2i-ablations, cmath-ablations, cmath-reconstruction, four-way, fusions, lmam-hosts, lmam-joint-hosts, lmam-ranks, sdt-ablations, sdt-modalities, sdt-reference, sdt-vs-lmam, tiny.',
+          `  → Did you mean "tiny"? Known: ${[...SHIPPED, "tiny"].sort().join(", ")}.`,
         ],
       },
     ],

@@ -205,6 +205,7 @@ export {
   padTokens,
 } from "./tensors/layout.ts";
 export { groupTimes } from "./tensors/length-groups.ts";
+export { observedFeatures } from "./tensors/observed.ts";
 export {
   applyGru,
   applyLstm,

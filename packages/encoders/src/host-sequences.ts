@@ -1,6 +1,14 @@
 // What recurrent and graph encoders run over: one sequence per modality, or one of all modalities side by side.
-import { concatLast, type EncoderSite, type Inputs, MerclabError, ofModality, type ParameterSpec } from "@merclab/core";
-import { expandDims, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import {
+  concatLast,
+  type EncoderSite,
+  type Inputs,
+  MerclabError,
+  observedFeatures,
+  ofModality,
+  type ParameterSpec,
+} from "@merclab/core";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
 /** Stream of all modalities together. */
@@ -27,11 +35,7 @@ export function hostSequences(input: z.output<typeof inputOption>, { modalities 
 
 /** Features of a sequence, zeros where a modality was not observed. `[tokens, dim]` */
 export function sequenceRows({ sources }: HostSequence, inputs: Inputs): Tensor2D {
-  return concatLast(
-    sources.map(
-      (name) => mul(inputs.features[name] as Tensor2D, expandDims(inputs.present[name] as Tensor1D, 1)) as Tensor2D,
-    ),
-  );
+  return concatLast(sources.map((name) => observedFeatures(inputs, name)));
 }
 
 /** Parameters of a sequence, which are those of a modality where it has but one. */

@@ -8,10 +8,10 @@ import {
   type Inputs,
   linear,
   linearSpecs,
+  observedFeatures,
   ofModality,
   type Parameters,
 } from "@merclab/core";
-import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
 export const linearOptions = z.strictObject({
@@ -32,7 +32,7 @@ export function createLinearEncoder(options: z.output<typeof linearOptions>, sit
     apply: (parameters: Parameters, inputs: Inputs, context: Context) =>
       Object.fromEntries(
         site.modalities.map(({ name }) => {
-          const projected = linear(parameters, `linear.${name}`, inputs.features[name] as Tensor2D);
+          const projected = linear(parameters, `linear.${name}`, observedFeatures(inputs, name));
           return [name, dropout(projected, options.dropout, context, name)];
         }),
       ),

@@ -17,6 +17,7 @@ import {
   linear,
   linearSpecs,
   MerclabError,
+  observedFeatures,
   ofModality,
   type ParameterSpec,
   type Parameters,
@@ -203,7 +204,7 @@ function embedInputs(
   );
   return Object.fromEntries(
     modalities.map((modality) => {
-      const features = inputs.features[modality] as Tensor2D;
+      const features = observedFeatures(inputs, modality);
       const weight = parameter(parameters, `${inputName(modality)}.weight`);
       const projected = matMul(features, reshape(weight, [dim, features.shape[1]]) as Tensor2D, false, true);
       const sum = (shared === undefined ? projected : add(projected, shared)) as Tensor2D;

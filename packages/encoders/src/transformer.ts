@@ -16,6 +16,7 @@ import {
   linear,
   linearSpecs,
   MerclabError,
+  observedFeatures,
   ofModality,
   type ParameterSpec,
   type Parameters,
@@ -93,7 +94,7 @@ function encodeModality(
   const { dim, numHeads, numLayers, dropout: rate } = options;
   const { layout } = inputs;
   const prefix = `transformer.${modality}`;
-  const projected = linear(parameters, `${prefix}.input`, inputs.features[modality] as Tensor2D);
+  const projected = linear(parameters, `${prefix}.input`, observedFeatures(inputs, modality));
   let x = add(projected, positionEncoding(layout, dim)) as Tensor2D;
   if (options.speakers) {
     x = add(x, embed(parameter(parameters, "transformer.speakers") as Tensor2D, inputs.speakers)) as Tensor2D;

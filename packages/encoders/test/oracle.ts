@@ -19,7 +19,8 @@ export type OracleOptions =
   | { readonly name: "sdt"; readonly options: SdtEncoderOptions };
 
 /** Streams `[rows, dim]` per modality. */
-export function oracle(encoder: OracleOptions, values: Values, batch: Batch): Record<string, Row[]> {
+export function oracle(encoder: OracleOptions, values: Values, given: Batch): Record<string, Row[]> {
+  const batch = { ...given, features: observed(given) };
   const starts = batch.lengths.map((_, d) => sum(batch.lengths.slice(0, d)));
   const at = { batch, starts, values };
   const modalities = Object.keys(batch.features);
@@ -33,6 +34,16 @@ export function oracle(encoder: OracleOptions, values: Values, batch: Batch): Re
     case "sdt":
       return Object.fromEntries(modalities.map((m) => [m, sdt(at, m, modalities, encoder.options)]));
   }
+}
+
+/** Zeros where a modality was not observed. */
+function observed({ features, present }: Batch): Batch["features"] {
+  return Object.fromEntries(
+    Object.entries(features).map(([name, rows]) => [
+      name,
+      rows.map((row, i) => row.map((x) => x * (present?.[name]?.[i] ?? 1))),
+    ]),
+  );
 }
 
 function transformer(at: Site, modality: string, options: TransformerOptions): Row[] {

@@ -8,11 +8,12 @@ import {
   type EncoderSite,
   lstmSpecs,
   MerclabError,
+  observedFeatures,
   ofModality,
   type Streams,
   shortModalityName,
 } from "@merclab/core";
-import { expandDims, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { officialOrder } from "./order.ts";
 import { applyTransformer, officialNumHeads, transformerSpecs } from "./transformer.ts";
@@ -57,11 +58,7 @@ export function createAda2iEncoder(options: Ada2iEncoderOptions, site: EncoderSi
       ),
     ),
     apply: (parameters, inputs, context: Context): Streams => {
-      // What was not observed is zeros, as in the official data, whatever stands there.
-      const rows = own.map(
-        ({ modality }) =>
-          mul(inputs.features[modality] as Tensor2D, expandDims(inputs.present[modality] as Tensor1D, 1)) as Tensor2D,
-      );
+      const rows = own.map(({ modality }) => observedFeatures(inputs, modality)); // zeros, as in the official data
       if (kind === "lstm") {
         const sequences = own.map(({ modality, name }, m) => ({
           name: `${name}.lstm`,

@@ -17,6 +17,7 @@ import {
   layerNorm,
   layerNormSpecs,
   linear,
+  observedFeatures,
   ofModality,
   type ParameterSpec,
   type Parameters,
@@ -144,14 +145,14 @@ function modalitySpecs(name: string, inDim: number, options: CmathEncoderOptions
 function compress(
   parameters: Parameters,
   name: string,
-  { features, present, layout }: Inputs,
+  inputs: Inputs,
   options: CmathEncoderOptions,
   context: Context,
 ): { readonly compressed: Tensor2D; readonly error?: Tensor } {
   const prefix = `cmath.${name}`;
-  const observed = expandDims(present[name] as Tensor1D, 1);
+  const { present, layout } = inputs;
   const real = expandDims(layout.tokenMask, 1);
-  const x = mul(features[name] as Tensor2D, observed) as Tensor2D;
+  const x = observedFeatures(inputs, name);
   if (options.compression === "linear") {
     return { compressed: linear(parameters, `${prefix}.linear`, x) };
   }
@@ -169,6 +170,7 @@ function compress(
     concat: () => concatLast([risen, middle]),
     none: () => risen,
   };
+  const observed = expandDims(present[name] as Tensor1D, 1);
   const gap = mul(sub(x, layer("up.1", joined[options.skip]())), observed) as Tensor2D;
   return { compressed, error: reconstructionError(gap, present[name] as Tensor1D, layout.batch, options) };
 }
