@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     testTimeout: 60_000,
+    maxWorkers: "100%", // vitest's own choice leaves a core idle
     projects: [
       { extends: true, test: { name: "all", include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"] } },
       {
