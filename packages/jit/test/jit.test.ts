@@ -240,6 +240,22 @@ describe("memory", () => {
     expect(hostBackend().store.usedBytes).toBe(usedBefore);
   });
 
+  it("is not taken for copies of results", async () => {
+    const doubled = compiled((x: tf.Tensor) => tf.add(x, x), { donate: [0] });
+    let x = tf.zeros([1 << 22]);
+    for (let run = 0; run < 3; run++) {
+      x = await doubled(x);
+    }
+    const grown: number[] = [];
+    for (let run = 0; run < 5; run++) {
+      const before = process.memoryUsage().arrayBuffers;
+      x = await doubled(x);
+      grown.push(process.memoryUsage().arrayBuffers - before);
+    }
+    expect(Math.max(...grown)).toBeLessThan(1 << 22); // a copy has four times that
+    x.dispose();
+  });
+
   it("of a clone, a view or a read stays as it is when a donated state's memory is used again", async () => {
     const fn = compiled((w: tf.Tensor) => tf.add(w, 1), { donate: [0] });
     let w: tf.Tensor = await fn(tf.zeros([4]));

@@ -35,7 +35,8 @@ message TensorProto {
 message Dimension { optional int64 dim_value = 1; }
 message TensorShapeProto { repeated Dimension dim = 1; }
 message TypeTensor { optional int32 elem_type = 1; optional TensorShapeProto shape = 2; }
-message TypeProto { optional TypeTensor tensor_type = 1; }
+message TypeSequence { optional TypeProto elem_type = 1; }
+message TypeProto { optional TypeTensor tensor_type = 1; optional TypeSequence sequence_type = 4; }
 message ValueInfoProto { optional string name = 1; optional TypeProto type = 2; }
 message GraphProto {
   repeated NodeProto node = 1;
@@ -108,33 +109,48 @@ function needed(builder: GraphBuilder, outputs: readonly Value[]): { nodes: Node
   return { nodes: builder.nodes.filter((node) => used.has(node)), leaves: [...leaves] };
 }
 
-/** @param anyShape leaves the shapes of inputs and outputs open */
-export function encodeModel(graph: Graph, { anyShape = false } = {}): Uint8Array {
+export interface ModelOptions {
+  /** Leaves the shapes of inputs and outputs open. */
+  readonly anyShape?: boolean;
+  /** Name of a further output, the first of all: an empty sequence. */
+  readonly sequence?: string;
+}
+
+export function encodeModel(graph: Graph, { anyShape = false, sequence }: ModelOptions = {}): Uint8Array {
   const model = {
     ir_version: IR_VERSION,
     producer_name: "tfjs-jit",
     opset_import: [{ domain: "", version: ONNX_OPSET }],
-    graph: graphProto("traced", graph, anyShape ? typeInfo : valueInfo),
+    graph: graphProto("traced", graph, anyShape ? typeInfo : valueInfo, sequence),
   };
   return ModelProto.encode(model).finish();
 }
 
-function graphProto(name: string, { nodes, inputs, constants, outputs }: Graph, interfaceOf = valueInfo): object {
+function graphProto(
+  name: string,
+  { nodes, inputs, constants, outputs }: Graph,
+  interfaceOf = valueInfo,
+  sequence?: string,
+): object {
+  const sequences = sequence === undefined ? [] : [sequence];
   return {
     name,
-    node: nodes.map((node) => ({
-      input: node.inputs.map((input) => input?.name ?? ""),
-      output: outputsOf(node).map((output) => output.name),
-      name: node.output.name,
-      op_type: node.op,
-      attribute: [
-        ...Object.entries(node.attributes).map(([key, value]) => attribute(key, value)),
-        ...(node.body === undefined ? [] : [{ name: "body", type: 5, g: graphProto("body", node.body) }]),
-      ],
-    })),
+    node: [
+      ...nodes.map((node) => ({
+        input: node.inputs.map((input) => input?.name ?? ""),
+        output: outputsOf(node).map((output) => output.name),
+        name: node.output.name,
+        op_type: node.op,
+        attribute: [
+          ...Object.entries(node.attributes).map(([key, value]) => attribute(key, value)),
+          ...(node.body === undefined ? [] : [{ name: "body", type: 5, g: graphProto("body", node.body) }]),
+        ],
+      })),
+      ...sequences.map((output) => ({ output: [output], name: output, op_type: "SequenceEmpty" })),
+    ],
     initializer: constants.map(initializer),
     input: inputs.map(interfaceOf),
-    output: outputs.map(interfaceOf),
+    output: [...sequences.map(sequenceInfo), ...outputs.map(interfaceOf)],
   };
 }
 
@@ -160,6 +176,10 @@ function initializer({ name, dtype, shape, constant }: Value): object {
 
 function typeInfo({ name, dtype }: Value): object {
   return { name, type: { tensor_type: { elem_type: ONNX_TYPES[dtype] } } };
+}
+
+function sequenceInfo(name: string): object {
+  return { name, type: { sequence_type: { elem_type: { tensor_type: { elem_type: ONNX_TYPES.float32 } } } } };
 }
 
 function valueInfo({ name, dtype, shape }: Value): object {

@@ -10,6 +10,7 @@ import { encodeModel, type Graph } from "../graph/onnx.ts";
 import type { Value } from "../graph/value.ts";
 import { keepDevice } from "./device-array.ts";
 import { keepGraph, readGraph } from "./graph-cache.ts";
+import { UNCONVERTED } from "./graph-run.ts";
 import { type Profile, ProfileFolder } from "./profile.ts";
 import { peakBytes } from "./report.ts";
 import { nodesForProcessor } from "./webgpu-fallback.ts";
@@ -64,7 +65,7 @@ const LARGEST_ARENA_BYTES = 320 * 2 ** 20;
 
 /** @throws JitError `device` when there is no GPU adapter, `compile` when ONNX Runtime refuses the graph */
 export async function sessionFor(graph: Graph, options: SessionOptions): Promise<SharedSession> {
-  const model = encodeModel(graph);
+  const model = encodeModel(graph, options.device === "cpu" ? { sequence: UNCONVERTED } : {});
   const graphKey = keyOf(model, options);
   const key = options.profile ? `${graphKey} profile ${profiled++}` : graphKey;
   const known = alive.get(key);
