@@ -25,7 +25,7 @@ export class ProfileFolder {
   }
 
   static async create(): Promise<ProfileFolder> {
-    return new ProfileFolder(await mkdtemp(join(tmpdir(), "tfjs-jit-profile-")));
+    return new ProfileFolder(await mkdtemp(join(tmpdir(), `tfjs-jit-profile-${process.pid}-`)));
   }
 
   /** What the names of the session's files begin with. */
