@@ -320,7 +320,8 @@ it.skipIf(adapter)("says that there is no adapter", async () => {
 });
 
 it("profiles the processor, and leaves no file behind", async () => {
-  const profiles = async () => (await readdir(tmpdir())).filter((name) => name.startsWith(`tfjs-jit-profile-${process.pid}-`));
+  const profiles = async () =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith(`tfjs-jit-profile-${process.pid}-`));
   const before = await profiles();
   const options = { profile: true, threads: 1 };
   const [compiled, unused] = [jit((x: tf.Tensor) => tf.exp(x), options), jit((x: tf.Tensor) => tf.exp(x))];

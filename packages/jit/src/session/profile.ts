@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UNCONVERTED } from "./graph-run.ts";
 
 export interface Profile {
   /** Nodes after ONNX Runtime's optimiser, by the provider that ran them. */
@@ -61,6 +62,9 @@ function profileOf(events: readonly ProfileEvent[]): Profile {
   for (const { cat, name, dur, args } of events) {
     if (cat !== "Node" || !name.endsWith("_kernel_time") || args?.provider === undefined) {
       continue;
+    }
+    if (name.startsWith(UNCONVERTED)) {
+      continue; // no part of the function
     }
     const { provider, op_name: op = "?" } = args;
     placement[provider] = (placement[provider] ?? 0) + 1;
