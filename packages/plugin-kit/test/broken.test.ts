@@ -144,7 +144,7 @@ const CASES: readonly (readonly [what: string, wrong: Wrong, laws: readonly stri
   ],
   [
     "what is missing",
-    { fuse: ({ rows, streams }) => add(rows, streams.text as Tensor) },
+    { fuse: ({ rows, inputs }) => add(rows, sum(inputs.features.text as Tensor, 1, true)) },
     ["missing", "modalities"],
     /change with features that are marked as missing/,
   ],
