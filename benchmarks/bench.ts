@@ -20,6 +20,7 @@ interface BenchOptions {
   readonly threads: number;
   readonly batches?: number;
   readonly rounds?: number;
+  readonly patience: number;
   readonly json?: boolean;
   readonly out?: string;
 }
@@ -45,6 +46,7 @@ const program = new Command("bench")
   .option("--threads <n>", "threads of either side", parseCount, defaultThreads())
   .option("--batches <n>", "batches of each row (default: the row's own)", parseCount)
   .option("--rounds <n>", "rounds that count, after one that does not (default: the row's own)", parseCount)
+  .option("--patience <s>", "seconds that a row waits at most for a quiet machine", parseSeconds, 180)
   .option("--json", "one JSON document on stdout")
   .option("--out <file>", "also write the JSON document to a file")
   .addHelpText("after", EXAMPLES)
@@ -68,6 +70,7 @@ async function bench(options: BenchOptions): Promise<number> {
     threads: options.threads,
     batches: options.batches,
     rounds: options.rounds,
+    patience: options.patience,
   };
   const machine = describeMachine();
   printNote(`${machine.cpu}, ${machine.cores} cores; ${options.threads} threads.`);
@@ -111,6 +114,14 @@ function parseNames(text: string): string[] {
     throw new InvalidArgumentError(`"${twice}" is there twice.`);
   }
   return names;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !Number.isFinite(seconds) || seconds < 0) {
+    throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+  }
+  return seconds;
 }
 
 function parseCount(text: string): number {

@@ -11,9 +11,6 @@ import type { Times } from "./statistics.ts";
 /** Between steps, so that threads of one side that still spin on their work queue have gone to sleep. */
 const PAUSE_MS = 200;
 
-/** Time that a row spends at most on waiting for a quiet machine and on taking steps again. */
-const PATIENCE_MS = 180_000;
-
 export interface Measured {
   readonly sides: readonly SideTimes[];
   /** Share of the machine's CPU time that others took during the steps that count, 0 to 1. */
@@ -44,6 +41,7 @@ export interface Step {
  * others used the machine is taken again when it is quiet, while patience lasts: by what others did, not by its time, so
  * that nothing is chosen by its outcome.
  *
+ * @param patience seconds that it spends at most on waiting for a quiet machine and on taking steps again
  * @param onStep called after each step that counts
  */
 export function measureSides(
@@ -52,6 +50,7 @@ export function measureSides(
   folder: string,
   batches: number,
   rounds: number,
+  patience: number,
   onStep: (step: Step) => void,
 ): Promise<Measured> {
   return withSides(kinds, folder, SETTINGS_FILES.timing, async (sides) => {
@@ -63,7 +62,7 @@ export function measureSides(
     const takeStep = createStep(sides, inits);
     const steps: Taken[][] = [];
     let repeated = 0;
-    let patienceMs = PATIENCE_MS;
+    let patienceMs = 1000 * patience;
     for (let round = 0; round <= rounds; round++) {
       const ofRound: Taken[] = [];
       for (let batch = 0; batch < batches; batch++) {

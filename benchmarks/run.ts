@@ -24,6 +24,8 @@ export interface RunSettings {
   /** In place of the rows' own numbers. */
   readonly batches: number | undefined;
   readonly rounds: number | undefined;
+  /** Seconds that a row waits at most for a quiet machine. */
+  readonly patience: number;
 }
 
 export interface PlannedRow {
@@ -31,6 +33,7 @@ export interface PlannedRow {
   readonly corpus: Corpus;
   readonly measured: MeasuredBatches;
   readonly rounds: number;
+  readonly patience: number;
   readonly kinds: readonly SideKind[];
 }
 
@@ -41,7 +44,8 @@ export async function planRows(settings: RunSettings): Promise<PlannedRow[]> {
     const corpus = corpora.get(row.corpus) ?? (await loadCorpus(row.corpus, settings.registry, settings.dataRoot));
     corpora.set(row.corpus, corpus);
     const measured = measuredBatches(row, corpus, settings.batches ?? row.batches);
-    planned.push({ row, corpus, measured, rounds: settings.rounds ?? row.rounds, kinds: sidesOf(row, settings) });
+    const { rounds = row.rounds, patience } = settings;
+    planned.push({ row, corpus, measured, rounds, patience, kinds: sidesOf(row, settings) });
   }
   return planned;
 }
@@ -85,7 +89,7 @@ async function runRow(
   registry: PluginRegistry,
   progress: Progress,
 ): Promise<RowResult> {
-  const { row, corpus, measured, rounds, kinds } = planned;
+  const { row, corpus, measured, rounds, patience, kinds } = planned;
   const { batches } = measured;
   progress.show(`${row.name}: writing batches`);
   writeRowFolder(folder, row, corpus, measured, threads, registry);
@@ -103,7 +107,7 @@ async function runRow(
     const phase = round === 0 ? "warm-up" : `round ${round}/${rounds}`;
     progress.show(`${row.name}: ${phase}, batch ${batch + 1}/${batches.length}`);
   };
-  const times = await measureSides(row, kinds, folder, batches.length, rounds, onStep);
+  const times = await measureSides(row, kinds, folder, batches.length, rounds, patience, onStep);
   return rowResult(row, corpus, measured, times, agreement);
 }
 

@@ -193,7 +193,7 @@ describe("the command", () => {
   it("measures our side alone where Python has no torch, on made-up dialogues without a data root", async () => {
     const out = join(folder, "results/alone.json");
     const { code, stdout, stderr } = await bench(
-      ...["--rows", "lmam-256-iemocap", "--batches", "1", "--rounds", "1", "--threads", "1"],
+      ...["--rows", "lmam-256-iemocap", "--batches", "1", "--rounds", "1", "--threads", "1", "--patience", "0"],
       // Node is no Python with torch on any machine.
       ...["--python", process.execPath, "--data", folder, "--json", "--out", out],
     );
@@ -215,7 +215,20 @@ describe("the command", () => {
     "prints a ratio to PyTorch (needs Python with torch)",
     async () => {
       const { code, stdout, stderr } = await bench(
-        ...["--rows", "lmam-256-iemocap", "--batches", "1", "--rounds", "1", "--python", python, "--data", folder],
+        ...[
+          "--rows",
+          "lmam-256-iemocap",
+          "--batches",
+          "1",
+          "--rounds",
+          "1",
+          "--patience",
+          "0",
+          "--python",
+          python,
+          "--data",
+          folder,
+        ],
       );
       expect(code, stderr).toBe(0);
       expect(stdout).toMatch(/^lmam-256-iemocap +onnx [\d.]+ s +PyTorch [\d.]+ s +\d\.\d{3} +– +0\.40 +[✓✗]$/m);

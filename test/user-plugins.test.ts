@@ -44,6 +44,13 @@ export default definePlugin({
 });
 `;
 
+/** It sees what is missing, past the encoder. */
+const BLIND = scaled("blind", "2")
+  .replace("(_parameters, streams)", "(_parameters, streams, { features })")
+  .replace("streams[each]", "sum(features[each], 1, true)")
+  .replace("fused: mul(", "fused: mul(streams[modalities[0]], ")
+  .replace("{ addN, mul }", "{ addN, mul, sum }");
+
 test(
   "a new fusion is written, obeys the laws, passes its own test, and trains",
   async () => {
@@ -113,7 +120,7 @@ test.concurrent(
   async () => {
     const place = workplace({
       "merclab.yaml": "plugins: [./blind.ts]\n",
-      "blind.ts": scaled("blind", "2"), // it sees what is missing
+      "blind.ts": BLIND,
     });
     const { code, stdout } = await place.exp("plugin", "test", "blind");
     expect(code).toBe(1);

@@ -9,3 +9,12 @@ export function parseCount(text: string): number {
   }
   return count;
 }
+
+/** A number of seconds from 0, as an argument of an option. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !Number.isFinite(seconds) || seconds < 0) {
+    throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+  }
+  return seconds;
+}
