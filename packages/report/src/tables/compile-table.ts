@@ -6,10 +6,12 @@ import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
 import { tableMetrics } from "./by-task.ts";
 import { columnValue, groupColumns, needsResult } from "./columns.ts";
+import { comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { configHash } from "./config-hash.ts";
 import { groupBy } from "./group-by.ts";
 import { createNotes, type Notes } from "./notes.ts";
+import { markStandings } from "./standings.ts";
 import type { AxisValue, AxisValues, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
 
 export interface CompileOptions {
@@ -52,6 +54,11 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key));
     return { key, columns: groupColumns(spec, metrics, key, label.join(", ")) };
   });
+  const columns = columnGroups.flatMap((group) => group.columns);
+  const cellGroups = rowKeys.map((row) =>
+    columnGroups.flatMap(({ key, columns: own }) => own.map(() => groups.get(groupKey(row, key)) ?? [])),
+  );
+  const comparisons = compareFamilies(comparableFamilies(columns, cellGroups), marginsOf(spec));
   const notes = createNotes();
   const cells = rowKeys.map((row) =>
     columnGroups.flatMap(({ key, columns }) => {
@@ -73,6 +80,10 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   if (left.length > 0) {
     notes.add(`Not scored in this task, left out: ${left.map((name) => metricDescriptor(name).label).join(", ")}.`);
   }
+  const unshown = Object.keys(marginsOf(spec)).filter((name) => !metrics.some((metric) => metric === name));
+  if (trials.length > 0 && unshown.length > 0) {
+    notes.add(`No column for the margin of ${unshown.map((name) => metricDescriptor(name).label).join(", ")}.`);
+  }
   if (trials.length === 0) {
     notes.add(`No trials yet; to plan and compute them: ${command([])}`);
   }
@@ -80,6 +91,7 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     notes.add("Empty: not in the plan.");
   }
 
+  const marked = markStandings(cells, comparisons, marginsOf(spec));
   return {
     schema: 1,
     experiment,
@@ -87,9 +99,9 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     caption: caption(spec, metrics, [...groups.values()], synthetic),
     rowHeads: roots,
     rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
-    columns: columnGroups.flatMap(({ columns }) => columns),
-    cells,
-    notes: notes.list(),
+    columns,
+    cells: marked.cells,
+    notes: [...marked.notes, ...notes.list()],
   };
 }
 
@@ -163,7 +175,7 @@ function caption(
   const sentences = [
     most === 1
       ? "Scores on the test part of one seed, which tells no spread."
-      : `Mean ± sample standard deviation over ${number} seeds on the test part.`,
+      : `Mean ± ${spec.spread === "interval" ? "95 % interval (Student's t)" : "sample standard deviation"} over ${number} seeds on the test part.`,
     "valid-selected is the result: the epoch chosen on validation.",
   ];
   if (spec.show.includes("max-test")) {
