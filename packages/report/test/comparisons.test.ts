@@ -137,6 +137,22 @@ describe("standings", () => {
     expect(standings(apart)).toStrictEqual([undefined, undefined]);
   });
 
+  it("puts no row behind that is ahead over the seeds that both have", () => {
+    // On seeds 1 to 3 the second is ahead; the first has the better mean, by a seed that the second lacks.
+    const first = method({ fusion: "a" }, [0.7, 0.701, 0.699, 0.99]);
+    const second = method({ fusion: "b" }, [0.75, 0.7512, 0.7488]);
+    expect(standings(compile([...first, ...second]))).toStrictEqual(["tied", "tied"]);
+  });
+
+  it("marks no winner over a row that has a score that is no number", () => {
+    const rows = [
+      ...method({ fusion: "a" }, GOOD),
+      ...method({ fusion: "b" }, BAD),
+      ...method({ fusion: "c" }, [0.9, 0.91, Number.NaN]),
+    ];
+    expect(standings(compile(rows))).toStrictEqual(["tied", "behind", undefined]);
+  });
+
   it("finds nothing where a difference is the same with every seed, which tells no error", () => {
     const shifted = GOOD.map((value) => value - 0.03);
     expect(standings(compile([...method({ fusion: "a" }, GOOD), ...method({ fusion: "b" }, shifted)]))).toStrictEqual([

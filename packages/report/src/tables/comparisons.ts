@@ -23,6 +23,8 @@ export interface Member {
   /** By seed; only finite ones, and none where a seed is there twice. */
   readonly values: ReadonlyMap<number, number>;
   readonly mean: number;
+  /** Number of trials with a score, usable or not. */
+  readonly scored: number;
 }
 
 /** One test between two rows of a family. */
@@ -91,14 +93,15 @@ export interface Comparisons {
 export function compareFamilies(families: readonly Family[], margins: Margins): Comparisons {
   const tested = testablePairs(families).map((pair) => {
     const margin = margins[pair.family.metric];
+    const test = pairedTTest(...pair.shared);
     return {
       ...pair,
-      test: pairedTTest(...pair.shared),
+      // Differences that do not vary at all tell no error, so nothing follows from them.
+      test: test.sd === 0 ? { ...test, p: 1 } : test,
       equivalence: margin === undefined ? undefined : pairedEquivalence(...pair.shared, margin),
     };
   });
-  // Differences that do not vary at all tell no error, so nothing follows from them.
-  const differs = holmCorrection(tested.map(({ test }) => (test.sd === 0 ? 1 : test.p)));
+  const differs = holmCorrection(tested.map(({ test }) => test.p));
   const equals = holmCorrection(tested.flatMap(({ equivalence }) => equivalence ?? []));
   let place = 0;
   const corrected = tested.map((pair, index) => ({
@@ -110,20 +113,24 @@ export function compareFamilies(families: readonly Family[], margins: Margins): 
   const standings = new Map<string, Comparison>();
   for (const family of families) {
     const best = bestOf(family);
-    const others = family.members.filter((member) => member !== best && member.values.size > 0);
-    const rivals = (pairs.get(familyKey(family)) ?? []).filter(
-      ({ first, second }) => first === best || second === best,
-    );
+    const others = family.members.filter((member) => member !== best && member.scored > 0);
+    const better = METRICS[family.metric].higherIsBetter ? 1 : -1;
+    const rivals = (pairs.get(familyKey(family)) ?? [])
+      .filter(({ first, second }) => first === best || second === best)
+      .map((pair) => {
+        const sign = pair.second === best ? 1 : -1;
+        // Over the seeds that both have, a row may be ahead of the one with the best mean over all of its own.
+        return { ...pair, sign, isBehind: pair.p <= LEVEL && better * sign * pair.test.difference < 0 };
+      });
     if (best === undefined || rivals.length === 0) {
       continue;
     }
-    const isTold = rivals.length === others.length && rivals.every(({ p }) => p <= LEVEL);
+    const isTold = rivals.length === others.length && rivals.every(({ isBehind }) => isBehind);
     standings.set(cellKey(best.row, family.column), { standing: isTold ? "winner" : "tied" });
-    for (const { first, second, test, p, equivalent } of rivals) {
-      const sign = second === best ? 1 : -1;
+    for (const { first, second, test, p, equivalent, sign, isBehind } of rivals) {
       const [low, high] = [sign * test.interval.low, sign * test.interval.high].sort((a, b) => a - b);
       standings.set(cellKey(first === best ? second.row : first.row, family.column), {
-        standing: p <= LEVEL ? "behind" : equivalent ? "equivalent" : "tied",
+        standing: isBehind ? "behind" : equivalent ? "equivalent" : "tied",
         toBest: {
           difference: sign * test.difference,
           interval: { low: low as number, high: high as number },
@@ -159,7 +166,8 @@ function memberOf(row: number, column: TableColumn, trials: readonly Planned[]):
   const values = new Map(read);
   const isUsable = values.size === read.length && read.every(([, value]) => Number.isFinite(value));
   const used = isUsable ? values : new Map<number, number>();
-  return { row, values: used, mean: [...used.values()].reduce((sum, value) => sum + value, 0) / used.size };
+  const mean = [...used.values()].reduce((sum, value) => sum + value, 0) / used.size;
+  return { row, values: used, mean, scored: read.length };
 }
 
 /** Among those with a spread; the first of equals. */
