@@ -139,7 +139,7 @@ describe("what looks at stored runs", () => {
   test("exp plan, exp doctor and exp data check, as text and as JSON", async () => {
     const [plan, planText, doctor, check, checkText] = await Promise.all([
       place.exp("plan", "tiny", "--seeds", "3", "--json"),
-      place.exp("plan", "tiny", "fusion.lmam.rank=2,3"),
+      place.exp("plan", "tiny", "fusion.lmam.rank=2,3", "--difference", "0.5"),
       place.exp("doctor", "--json"),
       place.exp("data", "check", "data/tiny", "--json"),
       place.exp("data", "check", "data/tiny"),
@@ -161,6 +161,7 @@ describe("what looks at stored runs", () => {
     expect(planned.expectedSeconds).toBeGreaterThan(0);
     expect(planText.stdout).toMatch(/folder {2}lmam {2}rank 3 {2}seed 1 +missing/);
     expect(planText.stdout).toMatch(/2 of 6 trials are done; \d+ at a time; /);
+    expect(planText.stdout).toMatch(/Seeds for a difference of 0\.5 points in Accuracy .*\n +folder +\d+ per method/);
     expect(document(doctor)).toMatchObject({
       engines: [
         { name: "onnx", state: "works", threads: "many", versions: { onnxruntime: expect.any(String) } },

@@ -1,7 +1,16 @@
 // The tables of an experiment from its stored runs, as data and in any format.
 import { MerclabError } from "@merclab/core";
-import { compileTable, formatTable, formatTerminal, splitByTask, type Table, type TableFormat } from "@merclab/report";
-import { readStudy, readTrials, type StudyPlan, type TrialSpec } from "@merclab/runner";
+import {
+  compileTable,
+  formatTable,
+  formatTerminal,
+  planSeeds,
+  type SeedPlan,
+  splitByTask,
+  type Table,
+  type TableFormat,
+} from "@merclab/report";
+import { readStudy, readTrials, type StoredTrial, type StudyPlan, type TrialSpec } from "@merclab/runner";
 
 /** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
 export function checkTables({ experiment, trials }: StudyPlan): void {
@@ -17,6 +26,24 @@ export function checkTables({ experiment, trials }: StudyPlan): void {
     const { code, message, where, hint } = error;
     throw new MerclabError(code, message, { where: where ?? `${experiment.file} (tables)`, hint, cause: error });
   }
+}
+
+/**
+ * How many seeds the tests of each table need, one part per table.
+ *
+ * @param stored by trial id
+ * @param difference in printed units
+ */
+export function planTableSeeds(
+  { experiment, trials }: StudyPlan,
+  stored: ReadonlyMap<string, StoredTrial>,
+  difference?: number,
+): SeedPlan[][] {
+  const planned = trials.map((spec) => ({ spec, result: stored.get(spec.id)?.result, status: undefined }));
+  return experiment.tables
+    .flatMap((each) => splitByTask(each, planned))
+    .map((part) => planSeeds(part.spec, part.planned, difference))
+    .filter((plans) => plans.length > 0);
 }
 
 /** @throws MerclabError `config` when the experiment never ran */

@@ -3,10 +3,12 @@ export { formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-t
 export { formatTerminal } from "./formats/terminal.ts";
 export { splitByTask, type TaskPart } from "./tables/by-task.ts";
 export { type CompileOptions, compileTable } from "./tables/compile-table.ts";
+export { planSeeds, type SeedPlan } from "./tables/seed-plan.ts";
 export type {
   AxisValue,
   AxisValues,
   CellState,
+  Comparison,
   Missing,
   Planned,
   Table,

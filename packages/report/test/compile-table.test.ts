@@ -45,7 +45,7 @@ describe("compileTable without a declared table", () => {
       " parameters",
       " seconds",
     ]);
-    expect(table.notes).toStrictEqual([]);
+    expect(table.notes.map(({ mark }) => mark)).toStrictEqual(["≈"]);
   });
 
   it("averages seeds; worked by hand", () => {
@@ -197,7 +197,7 @@ describe("what is missing", () => {
       missing: { wanted: 3, have: 2, trials: ["iemocap-sdt-seed2"], command: "exp run x # 1" },
       notes: ["a"],
     });
-    expect(table.notes).toStrictEqual([
+    expect(table.notes.slice(1)).toStrictEqual([
       { mark: "a", text: "fewer seeds than planned: 2 of 3; to compute: exp run x # 1" },
     ]);
   });

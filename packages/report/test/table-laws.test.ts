@@ -94,7 +94,9 @@ describe.each(SPECS)("a table of %j", (spec) => {
       fc.property(study, (trials) => {
         const table = compileTable(spec, trials);
         const used = [...new Set(table.cells.flat().flatMap((cell) => cell.notes))];
-        expect(table.notes.flatMap(({ mark }) => mark ?? [])).toStrictEqual(used);
+        const standings = new Set(table.cells.flat().map(({ comparison }) => comparison?.standing));
+        const marks = [...(standings.has("winner") ? ["*"] : []), ...(standings.has("tied") ? ["≈"] : []), ...used];
+        expect(table.notes.flatMap(({ mark }) => mark ?? [])).toStrictEqual(marks);
       }),
     );
   });

@@ -20,6 +20,9 @@ describe("tableSpec", () => {
     ["an unknown metric", { metrics: ["f1"] }, /weighted-f1/],
     ["max-test in place of the result", { show: ["max-test"] } satisfies TableSpecInput, /valid-selected/],
     ["an axis in rows and columns", { rows: "dataset", columns: "dataset" }, /not in both/],
+    ["a margin of a metric that is not shown", { metrics: ["accuracy"], compare: { margin: { nll: 1 } } }, /margin/],
+    ["a margin that is none", { compare: { margin: { accuracy: 0 } } }, /margin/],
+    ["an unknown spread", { spread: "range" }, /interval/],
     ["a metric twice", { metrics: ["accuracy", "accuracy"] }, /once/],
   ])("refuses %s", (_what, spec, message) => {
     const result = tableSpec.safeParse(spec);

@@ -1,23 +1,36 @@
 // `exp plan`: what `exp run` would do, without training.
 import { planSchedule, readTrials, trialMemory } from "@merclab/runner";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import prettyMs from "pretty-ms";
 import { columns, printJson, printText } from "../output.ts";
+import { seedPlanText } from "../seed-plan-text.ts";
+import { planTableSeeds } from "../tables.ts";
 import { trialLabel } from "../trial-label.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 export function planCommand(): Command {
   return addPlanOptions(new Command("plan"))
     .description("Show the trials of an experiment, which are done, and what is expected of the rest")
+    .option(
+      "--difference <x>",
+      "say how many seeds find it: in points for what is printed in per cent (default: 1, else 0.01)",
+      parseDifference,
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ exp plan sdt-vs-lmam\n  $ exp plan sdt-vs-lmam fusion.lmam.rank=4,16 --json",
+      "\nExamples:\n  $ exp plan sdt-vs-lmam\n  $ exp plan sdt-vs-lmam --difference 0.5" +
+        "\n  $ exp plan sdt-vs-lmam fusion.lmam.rank=4,16 --json",
     )
     .action(plan);
 }
 
-async function plan(name: string, overrides: string[], options: PlanOptions): Promise<void> {
+interface Options extends PlanOptions {
+  /** In printed units of the first metric of each table. */
+  readonly difference?: number;
+}
+
+async function plan(name: string, overrides: string[], options: Options): Promise<void> {
   const { site, plan } = await openPlan(name, overrides, options);
   const stored = new Map(
     (await readTrials(site.places.runs, plan.experiment.name)).map((trial) => [trial.spec.id, trial]),
@@ -43,6 +56,7 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
   const done = trials.filter(({ state }) => state === "done");
   const secondsPerTrial = done.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0) / done.length;
   const missing = trials.length - done.length;
+  const seedPlans = planTableSeeds(plan, stored, options.difference);
   // Known only from trials that ran: nothing is guessed.
   const expectedSeconds = done.length === 0 ? null : (secondsPerTrial * missing) / jobs;
   if (options.json === true) {
@@ -53,7 +67,16 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
     }));
     const { experiment, notices, engines } = plan;
     const schedule = { jobs, threads, notes };
-    printJson({ experiment: experiment.name, datasets, notices, engines, schedule, expectedSeconds, trials });
+    printJson({
+      experiment: experiment.name,
+      datasets,
+      notices,
+      engines,
+      schedule,
+      expectedSeconds,
+      seedPlans,
+      trials,
+    });
     return;
   }
   const rows = trials.map(({ id, label, state, parameters, memoryBytes }) => [
@@ -83,8 +106,18 @@ async function plan(name: string, overrides: string[], options: PlanOptions): Pr
         time,
       ].join("; "),
       ...notes,
+      // Tables of the same rows ask for the same seeds.
+      ...[...new Set(seedPlans.map(seedPlanText))].map((text) => `\n${text}`),
     ].join("\n"),
   );
+}
+
+function parseDifference(text: string): number {
+  const difference = Number(text);
+  if (!(difference > 0 && Number.isFinite(difference))) {
+    throw new InvalidArgumentError("It must be a number above 0, such as 0.5.");
+  }
+  return difference;
 }
 
 function pace(jobs: number, threads: number): string {

@@ -1,5 +1,6 @@
 // What a cell says of one number over seeds. The spread is the sample standard deviation (n - 1), as NumPy's
 // `std(ddof=1)`: a study's seeds are a sample of all seeds.
+import { type Interval, studentInterval } from "@merclab/statistics";
 import { max, mean, min, sampleStandardDeviation } from "simple-statistics";
 
 /** In the unit of the values. */
@@ -9,6 +10,8 @@ export interface Statistics {
   readonly mean?: number;
   /** Sample standard deviation; absent for fewer than two values, which have none. */
   readonly sd?: number;
+  /** Student's 95 % interval of the mean over all seeds; absent for fewer than two values. */
+  readonly interval?: Interval;
   readonly min?: number;
   readonly max?: number;
 }
@@ -29,7 +32,7 @@ export function describeValues(values: readonly number[]): Statistics {
   return {
     n: copy.length,
     mean: mean(copy),
-    ...(copy.length > 1 ? { sd: sampleStandardDeviation(copy) } : {}),
+    ...(copy.length > 1 ? { sd: sampleStandardDeviation(copy), interval: studentInterval(copy) } : {}),
     min: min(copy),
     max: max(copy),
   };

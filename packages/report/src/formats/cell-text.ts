@@ -1,6 +1,7 @@
 // Numbers as the field prints them: shares in per cent with two decimals, "74.08 ± 0.51". Everything that is text in
 // more than one format is settled here once.
 import { metricDescriptor } from "@merclab/core";
+import { STANDING_MARKS } from "../tables/standings.ts";
 import type { Table, TableCell, TableColumn } from "../tables/table.ts";
 
 /** In three parts, so that formats can align them: "74.08", "0.51", ["a"]. */
@@ -9,15 +10,19 @@ export interface CellText {
   /** Empty where there is no spread to tell. */
   readonly spread: string;
   readonly marks: readonly string[];
+  /** A winner, which formats that can set in bold. */
+  readonly isWinner: boolean;
 }
 
 const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, flops: 3, seconds: 1 } as const;
 
 export function cellText(column: TableColumn, cell: TableCell): CellText {
-  const { marks, value } = { marks: cell.notes, value: valueText(column, cell) };
+  const half = column.spread === "interval" ? halfWidth(cell) : cell.sd;
   const spread =
-    cell.sd === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(cell.sd, column.unit);
-  return { value, spread, marks };
+    half === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(half, column.unit);
+  const standing = STANDING_MARKS[cell.comparison?.standing ?? "behind"];
+  const marks = standing === "" ? cell.notes : [standing, ...cell.notes];
+  return { value: valueText(column, cell), spread, marks, isWinner: cell.comparison?.standing === "winner" };
 }
 
 /** What a column holds, under its metric; `remark` says what the epoch was chosen on. */
@@ -80,6 +85,10 @@ function valueText(column: TableColumn, cell: TableCell): string {
       return column.kind === "optimism" && Number(text) > 0 ? `+${text}` : text;
     }
   }
+}
+
+function halfWidth({ interval }: TableCell): number | undefined {
+  return interval === undefined ? undefined : (interval.high - interval.low) / 2;
 }
 
 /** Without the "-0.00" that rounding a small negative number gives. */

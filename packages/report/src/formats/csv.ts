@@ -5,7 +5,9 @@ import type { AxisValues, Table } from "../tables/table.ts";
 
 /**
  * Fields: the axes; `score` (a metric, parameters, flops or seconds), `column` (valid-selected is the result), `unit` (share:
- * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `n`, `min`, `max`, `planned`, then ids and hashes with spaces between,
+ * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `mean_low` and `mean_high` (its 95 % interval), `n`, `min`, `max`, how
+ * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`,
+ * `shared_seeds`), `planned`, then ids and hashes with spaces between,
  * `notes` and `command`. What there is no number for is empty.
  */
 export function formatCsv(table: Table): string {
@@ -19,6 +21,7 @@ export function formatCsv(table: Table): string {
       if (cell === undefined || column.kind === "n" || cell.state === "not-planned") {
         return [];
       }
+      const toBest = cell.comparison?.toBest;
       return [
         [
           ...rowAxes.map((axis) => axisText(row.axes, axis)),
@@ -28,7 +31,10 @@ export function formatCsv(table: Table): string {
           column.unit,
           cell.data,
           cell.state,
-          ...[cell.mean, cell.sd, cell.n, cell.min, cell.max].map(numberText),
+          ...[cell.mean, cell.sd, cell.interval?.low, cell.interval?.high, cell.n, cell.min, cell.max].map(numberText),
+          cell.comparison?.standing ?? "",
+          ...[toBest?.difference, toBest?.interval.low, toBest?.interval.high].map(numberText),
+          ...[toBest?.p, toBest?.corrected, toBest?.effect, toBest?.seeds].map(numberText),
           numberText(cell.missing?.wanted ?? cell.trials.length),
           cell.trials.join(" "),
           cell.missing?.trials.join(" ") ?? "",
@@ -50,9 +56,19 @@ const FIELDS = [
   "state",
   "mean",
   "sd",
+  "mean_low",
+  "mean_high",
   "n",
   "min",
   "max",
+  "standing",
+  "to_best",
+  "to_best_low",
+  "to_best_high",
+  "p",
+  "p_corrected",
+  "effect",
+  "shared_seeds",
   "planned",
   "trials",
   "missing_trials",

@@ -21,7 +21,8 @@ export function formatLatex(table: Table): string {
   if (table.notes.length > 0) {
     lines.push("", "  \\smallskip", "  \\begin{minipage}{\\linewidth}\\footnotesize\\raggedright");
     const notes = table.notes.map(
-      ({ mark, text }) => `    ${mark === undefined ? "" : `\\textsuperscript{${mark}}~`}${escapeLatex(text)}`,
+      ({ mark, text }) =>
+        `    ${mark === undefined ? "" : `\\textsuperscript{${markText(mark)}}~`}${escapeLatex(text)}`,
     );
     lines.push(notes.join("\\\\\n"), "  \\end{minipage}");
   }
@@ -33,7 +34,7 @@ export function formatLatex(table: Table): string {
 export function escapeLatex(text: string): string {
   return text
     .replace(/\s+/g, " ")
-    .replace(/ - |-(?=-)|[\\{}$&#%_^~<>|"±−–—…[\]*]/g, (found) => ESCAPES[found] ?? found);
+    .replace(/ - |-(?=-)|[\\{}$&#%_^~<>|"±≈−–—…[\]*]/g, (found) => ESCAPES[found] ?? found);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -54,6 +55,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   " - ": " $-$ ",
   "-": "-{}", // before another one, which together would become a dash
   "±": "$\\pm$",
+  "≈": "$\\approx$",
   "−": "$-$",
   "–": "--",
   "—": "---",
@@ -158,10 +160,16 @@ function bodyLines(table: Table): string[] {
   });
 }
 
-function bodyText({ value, spread, marks }: CellText): string {
-  const mean = /^[+-]\d/.test(value) ? `$${value}$` : escapeLatex(value);
+function bodyText({ value, spread, marks, isWinner }: CellText): string {
+  const plain = /^[+-]\d/.test(value) ? `$${value}$` : escapeLatex(value);
+  const mean = isWinner ? `\\textbf{${plain}}` : plain;
   const number = spread === "" ? mean : `${mean} $\\pm$ ${spread}`;
-  return marks.length === 0 ? number : `${number}\\textsuperscript{${marks.join(",")}}`;
+  return marks.length === 0 ? number : `${number}\\textsuperscript{${marks.map(markText).join(",")}}`;
+}
+
+/** A mark that is no letter may be no character of the font. */
+function markText(mark: string): string {
+  return mark === "*" ? mark : escapeLatex(mark);
 }
 
 function tableLine(cells: readonly string[]): string {

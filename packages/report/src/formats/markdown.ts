@@ -21,7 +21,7 @@ export function formatMarkdown(table: Table): string {
   parts.push(escapeText(table.caption));
   if (table.notes.length > 0) {
     const notes = table.notes.map(
-      ({ mark, text }) => `- ${mark === undefined ? "" : `<sup>${mark}</sup> `}${escapeText(text)}`,
+      ({ mark, text }) => `- ${mark === undefined ? "" : `<sup>${escapeText(mark)}</sup> `}${escapeText(text)}`,
     );
     parts.push(notes.join("\n"));
   }
@@ -37,9 +37,10 @@ function headText(column: TableColumn): string {
     .join("<br>");
 }
 
-function bodyText({ value, spread, marks }: CellText): string {
+function bodyText({ value: plain, spread, marks, isWinner }: CellText): string {
+  const value = isWinner ? `**${plain}**` : plain;
   const number = spread === "" ? value : `${value} ± ${spread}`;
-  return marks.length === 0 ? number : `${number} <sup>${marks.join(",")}</sup>`;
+  return marks.length === 0 ? number : `${number} <sup>${marks.map(escapeText).join(",")}</sup>`;
 }
 
 /** Text as text: what Markdown or HTML would read as markup is escaped, and the bars of cells. */

@@ -12,12 +12,13 @@ export function groupColumns(
   axes: AxisValues,
   groupLabel: string,
 ): TableColumn[] {
+  const { spread = "sd" } = spec;
   const detail = (kind: TableSpec["details"][number]): TableColumn[] =>
-    spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: DETAIL_UNITS[kind] }] : [];
+    spec.details.includes(kind) ? [{ axes, groupLabel, kind, unit: DETAIL_UNITS[kind], spread }] : [];
   return [
     ...detail("n"),
     ...metrics.flatMap((metric) =>
-      spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit })),
+      spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit, spread })),
     ),
     ...detail("parameters"),
     ...detail("flops"),

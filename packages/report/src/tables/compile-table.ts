@@ -1,16 +1,17 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
-import { MerclabError, type MetricName, metricDescriptor } from "@merclab/core";
+import { type MetricName, metricDescriptor } from "@merclab/core";
 import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
-import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
-import { tableMetrics } from "./by-task.ts";
-import { columnValue, groupColumns, needsResult } from "./columns.ts";
+import { axisLabel, rootAxes } from "./axes.ts";
+import { columnValue, needsResult } from "./columns.ts";
+import { comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { configHash } from "./config-hash.ts";
-import { groupBy } from "./group-by.ts";
+import { layOutTable } from "./layout.ts";
 import { createNotes, type Notes } from "./notes.ts";
-import type { AxisValue, AxisValues, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
+import { markStandings } from "./standings.ts";
+import type { AxisValue, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
 
 export interface CompileOptions {
   /** Names the experiment where no trial does. */
@@ -26,36 +27,19 @@ export interface CompileOptions {
  * @throws MerclabError `config` for an axis that no trial has, or a trial that is given twice
  */
 export function compileTable(spec: TableSpec, planned: readonly Planned[], options: CompileOptions = {}): Table {
-  const trials = [...planned].sort(bySeed);
-  refuseRepeated(trials);
+  const layout = layOutTable(spec, planned, options.order);
+  const { trials, axes, metrics, left, rowKeys, columnGroups, columns, groups } = layout;
   const first = trials[0]?.spec;
   const experiment = options.experiment ?? first?.experiment ?? "EXPERIMENT";
   const command = options.command ?? (() => `exp run ${experiment}`);
-  const order = options.order ?? {};
-
-  const axes = tableAxes(
-    spec,
-    trials.map((trial) => trial.spec),
-  );
-  const { metrics, left } = tableMetrics(
-    spec,
-    trials.map((trial) => trial.spec),
-  );
   const roots = rootAxes(axes.rows);
-  const rowKeys = distinctAxes(trials, axes.rows).sort(compareAxes(axes.rows, order));
-  const columnKeys = distinctAxes(trials, axes.columns).sort(compareAxes(axes.columns, order));
-  const groups = groupBy(trials, ({ spec }) => groupKey(pickAxes(spec, axes.rows), pickAxes(spec, axes.columns)));
-  const mostWanted = Math.max(0, ...[...groups.values()].map((group) => group.length));
+  const mostWanted = Math.max(0, ...groups.map((group) => group.length));
   const synthetic = new Set(trials.map((trial) => trial.spec.data.source === "synthetic"));
-
-  const columnGroups = columnKeys.map((key) => {
-    const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key));
-    return { key, columns: groupColumns(spec, metrics, key, label.join(", ")) };
-  });
+  const comparisons = compareFamilies(comparableFamilies(columns, layout.cells), marginsOf(spec));
   const notes = createNotes();
   const cells = rowKeys.map((row) =>
-    columnGroups.flatMap(({ key, columns }) => {
-      const group = groups.get(groupKey(row, key)) ?? [];
+    columnGroups.flatMap(({ key, columns: own }) => {
+      const group = layout.groupAt(row, key);
       const lacking = group.filter((trial) => trial.result === undefined).map((trial) => trial.spec);
       const fill = lacking.length === 0 ? "" : command(lacking);
       const conditions = groupConditions({
@@ -64,7 +48,7 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
         mostWanted,
         partlySynthetic: synthetic.size > 1,
       });
-      return compileGroup(group, columns, lacking, fill, group.length === 0 ? [] : conditions, notes);
+      return compileGroup(group, own, lacking, fill, group.length === 0 ? [] : conditions, notes);
     }),
   );
   for (const text of tableConditions(trials, axes.added, axes.unused)) {
@@ -73,6 +57,10 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   if (left.length > 0) {
     notes.add(`Not scored in this task, left out: ${left.map((name) => metricDescriptor(name).label).join(", ")}.`);
   }
+  const unshown = Object.keys(marginsOf(spec)).filter((name) => !metrics.some((metric) => metric === name));
+  if (trials.length > 0 && unshown.length > 0) {
+    notes.add(`No column for the margin of ${unshown.map((name) => metricDescriptor(name).label).join(", ")}.`);
+  }
   if (trials.length === 0) {
     notes.add(`No trials yet; to plan and compute them: ${command([])}`);
   }
@@ -80,16 +68,17 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     notes.add("Empty: not in the plan.");
   }
 
+  const marked = markStandings(cells, comparisons, marginsOf(spec));
   return {
     schema: 1,
     experiment,
     title: spec.title ?? first?.title ?? experiment,
-    caption: caption(spec, metrics, [...groups.values()], synthetic),
+    caption: caption(spec, metrics, groups, synthetic),
     rowHeads: roots,
     rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
-    columns: columnGroups.flatMap(({ columns }) => columns),
-    cells,
-    notes: notes.list(),
+    columns,
+    cells: marked.cells,
+    notes: [...marked.notes, ...notes.list()],
   };
 }
 
@@ -151,7 +140,7 @@ function readColumn(column: TableColumn, group: readonly Planned[]) {
 function caption(
   spec: TableSpec,
   metrics: readonly MetricName[],
-  groups: readonly Planned[][],
+  groups: readonly (readonly Planned[])[],
   synthetic: ReadonlySet<boolean>,
 ): string {
   const counts = groups
@@ -163,7 +152,7 @@ function caption(
   const sentences = [
     most === 1
       ? "Scores on the test part of one seed, which tells no spread."
-      : `Mean ± sample standard deviation over ${number} seeds on the test part.`,
+      : `Mean ± ${spec.spread === "interval" ? "95 % interval (Student's t)" : "sample standard deviation"} over ${number} seeds on the test part.`,
     "valid-selected is the result: the epoch chosen on validation.",
   ];
   if (spec.show.includes("max-test")) {
@@ -182,28 +171,4 @@ function caption(
     sentences.push(`${part}: these numbers say nothing about any real corpus.`);
   }
   return sentences.join(" ");
-}
-
-function bySeed(a: Planned, b: Planned): number {
-  return a.spec.seed - b.spec.seed || Number(a.spec.id > b.spec.id) - Number(a.spec.id < b.spec.id);
-}
-
-function refuseRepeated(trials: readonly Planned[]): void {
-  const seen = new Set<string>();
-  for (const { spec } of trials) {
-    if (seen.has(spec.id)) {
-      throw new MerclabError("config", `table: trial ${spec.id} was given twice`, {
-        hint: "A repeated trial would count as another seed; give each trial of the plan once.",
-      });
-    }
-    seen.add(spec.id);
-  }
-}
-
-function distinctAxes(trials: readonly Planned[], axes: readonly string[]): AxisValues[] {
-  return [...new Map(trials.map(({ spec }) => pickAxes(spec, axes)).map((key) => [JSON.stringify(key), key])).values()];
-}
-
-function groupKey(row: AxisValues, column: AxisValues): string {
-  return JSON.stringify([row, column]);
 }

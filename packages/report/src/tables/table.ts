@@ -1,6 +1,7 @@
 // A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
 import type { MetricDescriptor, MetricName } from "@merclab/core";
 import type { DetailKind, ScoreKind, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type { Interval } from "@merclab/statistics";
 import type { Statistics } from "../aggregate/statistics.ts";
 
 /** A trial of the experiment's current plan, with what is stored of it. */
@@ -31,6 +32,8 @@ export interface TableColumn {
   /** Absent for details. */
   readonly metric?: MetricName;
   readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
+  /** What is printed after ±. */
+  readonly spread: "sd" | "interval";
 }
 
 export type CellState =
@@ -50,8 +53,34 @@ export interface TableCell extends Statistics {
   readonly configs: readonly string[];
   /** Absent when every planned trial has a result. */
   readonly missing?: Missing;
+  /** Absent where nothing could be tested: details, other epochs, fewer than two seeds in common. */
+  readonly comparison?: Comparison;
   /** Marks of `Table.notes` to print beside the cell. */
   readonly notes: readonly string[];
+}
+
+/** How a cell stands among those of its column on the same data. */
+export interface Comparison {
+  readonly standing:
+    | "winner" // the best, told apart from every other
+    | "tied" // cannot be told apart from the best, or is the best and not told apart from some other
+    | "equivalent" // differs from the best by less than the margin of the study
+    | "behind"; // told apart from the best
+  /** Absent for the best itself. */
+  readonly toBest?: {
+    /** This cell minus the best, mean over the seeds of both, in the unit of the column. */
+    readonly difference: number;
+    /** 95 % of the difference, not corrected. */
+    readonly interval: Interval;
+    /** Number of seeds that both have. */
+    readonly seeds: number;
+    /** Of the paired t test, two-sided. */
+    readonly p: number;
+    /** The same after Holm's correction over the table. */
+    readonly corrected: number;
+    /** Difference in standard deviations of the differences; absent where these do not vary. */
+    readonly effect?: number;
+  };
 }
 
 export interface Missing {
@@ -66,7 +95,7 @@ export interface Missing {
 }
 
 export interface TableNote {
-  /** a, b, c, … beside cells; absent when it is about the whole table. */
+  /** a, b, c, … or the mark of a standing beside cells; absent when it is about the whole table. */
   readonly mark?: string;
   readonly text: string;
 }

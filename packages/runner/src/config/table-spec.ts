@@ -29,11 +29,19 @@ export const tableSpec = z
       .array(z.enum(SCORE_KINDS))
       .refine((kinds) => kinds[0] === "valid-selected", "must begin with valid-selected, which is the result")
       .default(() => [...SCORE_KINDS]),
+    /** After ±: the sample standard deviation over seeds (without it), or half of the 95 % interval of the mean. */
+    spread: z.enum(["sd", "interval"]).optional(),
+    /** `margin`: the difference, as printed, that counts as none, e.g. `{ weighted-f1: 0.5 }`. */
+    compare: z.strictObject({ margin: z.partialRecord(z.enum(metricNames), z.number().positive()) }).optional(),
     details: z.array(z.enum(DETAIL_KINDS)).default((): DetailKind[] => ["n", "parameters", "seconds"]),
   })
   .refine((spec) => !spec.rows?.some((row) => spec.columns?.includes(row)), {
     message: "an axis can be in rows or in columns, not in both",
     path: ["columns"],
+  })
+  .refine((spec) => namesShown(spec.compare?.margin ?? {}, spec.metrics), {
+    message: "a margin belongs to a metric that the table shows",
+    path: ["compare", "margin"],
   })
   .refine(
     (spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details].every(areDistinct),
@@ -48,6 +56,11 @@ export type TableSpecInput = z.input<typeof tableSpec>;
 
 /** For an experiment that declares no table: a line per dataset and model, everything shown. */
 export const DEFAULT_TABLE: TableSpec = tableSpec.parse({ columns: [] } satisfies TableSpecInput);
+
+/** Where no metrics are named, which ones are shown depends on the task. */
+function namesShown(margin: Readonly<Partial<Record<MetricName, number>>>, metrics: readonly MetricName[] | undefined) {
+  return metrics === undefined || Object.keys(margin).every((name) => metrics.some((metric) => metric === name));
+}
 
 function areDistinct(names: readonly string[]): boolean {
   return new Set(names).size === names.length;
