@@ -2,6 +2,7 @@
 // The only module that sees secrets; `redact` takes them out of any text that could reach a message.
 
 import { MlflowConfigError } from "./errors.ts";
+import { USER_AGENT } from "./version.ts";
 
 export interface Auth {
   readonly username?: string;
@@ -48,6 +49,7 @@ export function createConnection(options: ConnectionOptions = {}): Connection {
     baseUrl,
     headers: async () => {
       const headers = await hookHeaders(options.headers);
+      if (!headers.has("user-agent")) headers.set("user-agent", USER_AGENT);
       if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization);
       return headers;
     },
