@@ -12,6 +12,7 @@ import { experimentsCases } from "./conformance/experiments-cases.ts";
 import { loggingCases } from "./conformance/logging-cases.ts";
 import { modelsCases } from "./conformance/models-cases.ts";
 import { outageCases } from "./conformance/outage-cases.ts";
+import { readmeCases } from "./conformance/readme-cases.ts";
 import { runsCases } from "./conformance/runs-cases.ts";
 import { serverCases } from "./conformance/server-cases.ts";
 import { findMlflow, type MlflowServer, startMlflowServer } from "./server.ts";
@@ -34,6 +35,7 @@ describe.skipIf(installation === undefined)(`conformance with ${name}`, () => {
   describe("metrics, params, tags", () => loggingCases(given, major));
   describe("logged models", () => modelsCases(given, major));
   describe("artifacts", () => artifactsCases(given, major));
+  describe("README", () => readmeCases(given, major));
   describe("bad days", () => outageCases(given));
   describe("the server itself", () => serverCases(given, major));
 });
