@@ -5,6 +5,7 @@ import { type AnswerContext, answerToError } from "./answer.ts";
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts";
 import { ENDPOINTS, type EndpointName, type EndpointRequest, type EndpointResponse } from "./endpoints.ts";
 import { MlflowApiError, MlflowError, MlflowLimitError, MlflowNetworkError, MlflowProtocolError } from "./errors.ts";
+import { createInsecureFetch } from "./insecure-fetch.ts";
 import { describeCause, isPermanent, isUnsent } from "./network-cause.ts";
 import { createRetryPolicy, type RetryOptions, type RetryPolicy, type RetryVerdict, withRetry } from "./retry.ts";
 
@@ -47,12 +48,12 @@ export class MlflowHttp {
   readonly #fetch: typeof globalThis.fetch;
 
   /** @throws MlflowConfigError without a usable tracking URI or with incomplete credentials. */
-  constructor({ timeoutMs = 30_000, retry, fetch = globalThis.fetch, ...connection }: HttpOptions = {}) {
+  constructor({ timeoutMs = 30_000, retry, fetch, ...connection }: HttpOptions = {}) {
     this.#connection = createConnection(connection);
     this.baseUrl = this.#connection.baseUrl;
     this.retry = createRetryPolicy(retry);
     this.#timeoutMs = timeoutMs;
-    this.#fetch = fetch;
+    this.#fetch = fetch ?? (this.#connection.insecureTls ? createInsecureFetch() : globalThis.fetch);
   }
 
   /**
