@@ -39,6 +39,9 @@ const MAX_EXCERPT = 600;
 /** 503s that no waiting cures: the server was started without this function. FastAPI routes, then Flask routes. */
 const DISABLED = /artifact serving is disabled|disabled due to the mlflow server running/i;
 
+/** A 400 that does pass: the server's pool of database connections was empty for too long (seen with 3.17). */
+const POOL_EXHAUSTED = /QueuePool limit of size \d+ overflow \d+ reached/;
+
 export interface AnswerContext {
   /** Name of the call, e.g. `createRun`. */
   readonly endpoint: string;
@@ -83,7 +86,8 @@ export function classify(status: number, body: string): Verdict {
   if (typeof json?.error_code === "string") {
     const errorCode = json.error_code;
     const message = typeof json.message === "string" ? shorten(json.message) : "";
-    const retryable = RETRYABLE_CODES.has(errorCode) || (!PERMANENT_CODES.has(errorCode) && byStatus);
+    const passing = errorCode === "BAD_REQUEST" && POOL_EXHAUSTED.test(message);
+    const retryable = passing || RETRYABLE_CODES.has(errorCode) || (!PERMANENT_CODES.has(errorCode) && byStatus);
     return { errorCode, message, retryable };
   }
   const detail = json !== undefined && "detail" in json ? json.detail : undefined;

@@ -9,18 +9,17 @@ import { MlflowConfigError, MlflowLimitError } from "./errors.ts";
  *
  * @param baseUrl the tracking server, without trailing slash
  * @param allowedHosts further `host[:port]`s that may be sent files and credentials
+ * @param route of the proxy: `artifacts`, or one of those for uploads in parts
  * @throws MlflowConfigError for stores that are not proxied by the server, and for hosts not allowed
  */
-export function resolveArtifactUri(artifactUri: string, baseUrl: string, allowedHosts: readonly string[]): string {
+export function proxyFolder(
+  artifactUri: string,
+  baseUrl: string,
+  allowedHosts: readonly string[],
+  route: string,
+): string {
   const match = /^mlflow-artifacts:(?:\/\/([^/]*))?(\/.*)?$/.exec(artifactUri);
-  if (match === null) {
-    const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(artifactUri)?.[1] ?? "a local path";
-    throw new MlflowConfigError(
-      "UNSUPPORTED_ARTIFACT_STORE",
-      `artifacts: expected an mlflow-artifacts: location, got ${scheme}; run the server with --serve-artifacts ` +
-        "(artifact locations of existing experiments do not change)",
-    );
-  }
+  if (match === null) throw unsupportedStore(artifactUri);
   const [, host = "", path = ""] = match;
   const base = new URL(baseUrl);
   const sameHost = host === "" || host === base.host;
@@ -31,7 +30,18 @@ export function resolveArtifactUri(artifactUri: string, baseUrl: string, allowed
     );
   }
   const root = sameHost ? baseUrl : `${base.protocol}//${host}`;
-  return `${root}/api/2.0/mlflow-artifacts/artifacts${encodePath(path.replace(/\/+$/, ""))}`;
+  return `${root}/api/2.0/mlflow-artifacts/${route}${encodePath(path.replace(/\/+$/, ""))}`;
+}
+
+/** The error for files that are kept where only Python's client gets with credentials of its own. */
+export function unsupportedStore(artifactUri: string, cause?: unknown): MlflowConfigError {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(artifactUri)?.[1] ?? "a local path";
+  return new MlflowConfigError(
+    "UNSUPPORTED_ARTIFACT_STORE",
+    `artifacts: expected an mlflow-artifacts: location, got ${scheme}; run the server with --serve-artifacts ` +
+      "(artifact locations of existing experiments do not change)",
+    { cause },
+  );
 }
 
 /** URL of one artifact; the path must have passed `checkArtifactPath`. */
@@ -63,6 +73,6 @@ function artifactPathProblem(path: string): string | undefined {
   return undefined;
 }
 
-function encodePath(path: string): string {
+export function encodePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }

@@ -49,7 +49,19 @@ export function encodeMetric(metric: MetricInput, rules: BatchRules): WireMetric
   checkTime(`metric ${key}`, timestamp);
   checkStep(`metric ${key}`, step);
   const value = encodeMetricValue(key, metric.value, rules.nonFinite);
-  return value === undefined ? undefined : { key, value, timestamp, step };
+  if (value === undefined) return undefined;
+  const { modelId, datasetName, datasetDigest } = metric;
+  if ((datasetName === undefined) !== (datasetDigest === undefined)) {
+    throw new MlflowLimitError("HALF_A_DATASET", `metric ${key}: datasetName and datasetDigest go together`);
+  }
+  return {
+    key,
+    value,
+    timestamp,
+    step,
+    ...(modelId !== undefined && { model_id: modelId }),
+    ...(datasetName !== undefined && { dataset_name: datasetName, dataset_digest: datasetDigest }),
+  };
 }
 
 export function encodeParam({ key, value }: Param, { limits, longValues }: Pick<BatchRules, "limits" | "longValues">) {

@@ -2,6 +2,8 @@
 // Every call may reject with MlflowApiError, MlflowNetworkError or MlflowProtocolError; what the client itself
 // refuses before sending is MlflowLimitError. Holds settings only: no current run, no background work, no dispose.
 
+import * as downloads from "./artifact-download.ts";
+import type { ArtifactStore } from "./artifact-target.ts";
 import * as artifacts from "./artifacts.ts";
 import type { Batch } from "./batch.ts";
 import { MlflowApiError, MlflowConfigError, MlflowProtocolError } from "./errors.ts";
@@ -9,16 +11,23 @@ import * as experiments from "./experiments.ts";
 import { type CallOptions, type HttpOptions, MlflowHttp } from "./http.ts";
 import { DEFAULT_LIMITS, type Limits, type LongValues } from "./limits.ts";
 import * as logging from "./logging.ts";
+import * as history from "./metric-history.ts";
+import * as models from "./models.ts";
+import { DEFAULT_MULTIPART, type MultipartOptions } from "./multipart.ts";
 import type { NonFinite } from "./non-finite.ts";
 import * as runs from "./runs.ts";
 import type {
   DatasetInput,
   Experiment,
   FileInfo,
+  LoggedModel,
+  LoggedModelStatus,
   Metric,
   MetricInput,
+  ModelOutput,
   Run,
   RunInfo,
+  RunMetric,
   RunStatus,
   ServerInfo,
 } from "./types.ts";
@@ -31,20 +40,23 @@ export interface MlflowClientOptions extends HttpOptions {
   readonly longValues?: LongValues;
   /** `host[:port]`s besides the tracking server that may be sent artifacts, and with them the credentials. */
   readonly artifactHosts?: readonly string[];
+  /** Uploads of large files in parts where the server's store takes them (S3, GCS, Azure); false for never. */
+  readonly multipart?: Partial<MultipartOptions> | false;
 }
 
 export class MlflowClient {
   /** Layer 1, for endpoints this class has no method for. */
   readonly http: MlflowHttp;
   readonly #rules: logging.LoggingRules;
-  readonly #store: artifacts.ArtifactStore;
+  readonly #store: ArtifactStore;
 
   /** @throws MlflowConfigError without a usable tracking URI or with incomplete credentials */
   constructor(options: MlflowClientOptions = {}) {
-    const { limits, nonFinite = "string", longValues = "throw", artifactHosts = [], ...http } = options;
+    const { limits, nonFinite = "string", longValues = "throw", artifactHosts = [], multipart, ...http } = options;
     this.http = new MlflowHttp(http);
     this.#rules = { limits: { ...DEFAULT_LIMITS, ...limits }, nonFinite, longValues };
-    this.#store = { http: this.http, artifactHosts };
+    const parts = multipart === false ? multipart : { ...DEFAULT_MULTIPART, ...multipart };
+    this.#store = { http: this.http, artifactHosts, multipart: parts };
   }
 
   /** Checks `/health` and asks for the version: a hint, never a gate. Rejects when the server is not well. */
@@ -91,6 +103,17 @@ export class MlflowClient {
     await this.http.call("setExperimentTag", { experiment_id: experimentId, ...tag }, options);
   }
 
+  /** Rejects with RESOURCE_DOES_NOT_EXIST when there is no such tag; 2.x servers do not know this call. */
+  async deleteExperimentTag(experimentId: string, key: string, options: CallOptions = {}): Promise<void> {
+    await this.http.call("deleteExperimentTag", { experiment_id: experimentId, key }, options);
+  }
+
+  async renameExperiment(experimentId: string, newName: string, options: CallOptions = {}): Promise<void> {
+    experiments.checkExperimentName(newName);
+    await this.http.call("updateExperiment", { experiment_id: experimentId, new_name: newName }, options);
+  }
+
+  /** Marks as deleted; the name stays taken. */
   async deleteExperiment(experimentId: string, options: CallOptions = {}): Promise<void> {
     await this.http.call("deleteExperiment", { experiment_id: experimentId }, options);
   }
@@ -125,6 +148,15 @@ export class MlflowClient {
     await runs.updateRun(this.http, runId, { ...options, status, endTime });
   }
 
+  /** Marks as deleted: no search finds the run, logging to it is refused, `restoreRun` brings it back. */
+  async deleteRun(runId: string, options: CallOptions = {}): Promise<void> {
+    await this.http.call("deleteRun", { run_id: runId }, options);
+  }
+
+  async restoreRun(runId: string, options: CallOptions = {}): Promise<void> {
+    await this.http.call("restoreRun", { run_id: runId }, options);
+  }
+
   searchRuns(options: runs.SearchRunsOptions): AsyncIterable<Run> {
     return runs.searchRuns(this.http, options);
   }
@@ -157,32 +189,46 @@ export class MlflowClient {
   }
 
   /** Records the datasets a run reads; the same dataset twice is stored once. */
-  logInputs(runId: string, datasets: readonly DatasetInput[], options: CallOptions = {}): Promise<void> {
+  logInputs(runId: string, datasets: readonly DatasetInput[], options: logging.LogInputsOptions = {}): Promise<void> {
     return logging.logInputs(this.http, runId, datasets, options);
   }
 
+  /** Links logged models (3.x) to the run that made them. Not repeated after a lost answer: links would double. */
+  logOutputs(runId: string, outputs: readonly ModelOutput[], options: CallOptions = {}): Promise<void> {
+    return logging.logOutputs(this.http, runId, outputs, options);
+  }
+
   /** All values of one metric, ordered by (timestamp, step, value); nothing for an unknown key. */
-  getMetricHistory(runId: string, key: string, options: logging.MetricHistoryOptions = {}): AsyncIterable<Metric> {
-    return logging.getMetricHistory(this.http, runId, key, options);
+  getMetricHistory(runId: string, key: string, options: history.MetricHistoryOptions = {}): AsyncIterable<Metric> {
+    return history.getMetricHistory(this.http, runId, key, options);
+  }
+
+  /** A sample of one metric of several runs, evenly by step with the first and last: what a chart needs (3.x). */
+  getMetricHistoryBulkInterval(
+    runIds: readonly string[],
+    key: string,
+    options: history.BulkIntervalOptions = {},
+  ): Promise<RunMetric[]> {
+    return history.getMetricHistoryBulkInterval(this.http, runIds, key, options);
   }
 
   /** One level of the artifact tree. */
   listArtifacts(runId: string, path?: string, options: CallOptions = {}): AsyncIterable<FileInfo> {
-    return artifacts.listArtifacts(this.#store, runId, path, options);
+    return artifacts.listArtifacts(this.#store, { runId }, path, options);
   }
 
   /** Uploads a file under its own name. @returns its path below the artifact root */
   logArtifact(runId: string, localPath: string, options: artifacts.LogArtifactOptions = {}): Promise<string> {
-    return artifacts.logArtifact(this.#store, runId, localPath, options);
+    return artifacts.logArtifact(this.#store, { runId }, localPath, options);
   }
 
   /** Uploads a folder's content; empty folders are lost. @returns the paths below the artifact root, sorted */
   logArtifacts(runId: string, localDir: string, options: artifacts.LogArtifactsOptions = {}): Promise<string[]> {
-    return artifacts.logArtifacts(this.#store, runId, localDir, options);
+    return artifacts.logArtifacts(this.#store, { runId }, localDir, options);
   }
 
   logText(runId: string, text: string, artifactFile: string, options: CallOptions = {}): Promise<void> {
-    return artifacts.logBytes(this.#store, runId, Buffer.from(text, "utf8"), artifactFile, options);
+    return artifacts.logBytes(this.#store, { runId }, Buffer.from(text, "utf8"), artifactFile, options);
   }
 
   /** Stores a value as JSON; NaN and infinities become strings. YAML names are refused, since JSON is written. */
@@ -192,8 +238,7 @@ export class MlflowClient {
     }
     const encode = (_key: string, item: unknown) =>
       typeof item === "number" && !Number.isFinite(item) ? String(item) : item;
-    const json = `${JSON.stringify(value, encode, 2)}\n`;
-    await artifacts.logBytes(this.#store, runId, Buffer.from(json, "utf8"), artifactFile, options);
+    await this.logText(runId, `${JSON.stringify(value, encode, 2)}\n`, artifactFile, options);
   }
 
   /** Streams a file to `to`, making folders as needed; `to` changes only when the whole file has arrived. */
@@ -202,7 +247,91 @@ export class MlflowClient {
     path: string,
     to: string,
     options: CallOptions = {},
-  ): Promise<artifacts.DownloadedArtifact> {
-    return artifacts.downloadArtifact(this.#store, runId, path, to, options);
+  ): Promise<downloads.DownloadedArtifact> {
+    return downloads.downloadArtifact(this.#store, { runId }, path, to, options);
+  }
+
+  /** Downloads a folder, or with `undefined` everything. @returns the paths below the artifact root, sorted */
+  downloadArtifacts(
+    runId: string,
+    folder: string | undefined,
+    toFolder: string,
+    options: downloads.DownloadArtifactsOptions = {},
+  ): Promise<string[]> {
+    return downloads.downloadArtifacts(this.#store, { runId }, folder, toFolder, options);
+  }
+
+  /** Whether the server knows logged models (3.x); without, files of a model belong to the run, below `model/`. */
+  supportsLoggedModels(options: CallOptions = {}): Promise<boolean> {
+    return models.supportsLoggedModels(this.http, options);
+  }
+
+  /** Creates a model, PENDING until `finalizeLoggedModel`. Not repeated after a lost answer. */
+  createLoggedModel(experimentId: string, options: models.CreateLoggedModelOptions = {}): Promise<LoggedModel> {
+    return models.createLoggedModel(this.http, experimentId, options);
+  }
+
+  getLoggedModel(modelId: string, options: CallOptions = {}): Promise<LoggedModel> {
+    return models.getLoggedModel(this.http, modelId, options);
+  }
+
+  finalizeLoggedModel(
+    modelId: string,
+    status: Exclude<LoggedModelStatus, "PENDING">,
+    options: CallOptions = {},
+  ): Promise<LoggedModel> {
+    return models.finalizeLoggedModel(this.http, modelId, status, options);
+  }
+
+  searchLoggedModels(options: models.SearchLoggedModelsOptions): AsyncIterable<LoggedModel> {
+    return models.searchLoggedModels(this.http, options);
+  }
+
+  async deleteLoggedModel(modelId: string, options: CallOptions = {}): Promise<void> {
+    await this.http.call("deleteLoggedModel", { model_id: modelId }, options);
+  }
+
+  /** Write-once, like those of runs, but the same value again is refused as well. */
+  async logModelParams(
+    modelId: string,
+    params: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const request = { model_id: modelId, params: models.keyValues("param", params) };
+    await this.http.call("logLoggedModelParams", request, options);
+  }
+
+  async setLoggedModelTags(
+    modelId: string,
+    tags: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.http.call("setLoggedModelTags", { model_id: modelId, tags: models.keyValues("tag", tags) }, options);
+  }
+
+  async deleteLoggedModelTag(modelId: string, key: string, options: CallOptions = {}): Promise<void> {
+    await this.http.call("deleteLoggedModelTag", { model_id: modelId, tag_key: key }, options);
+  }
+
+  /** As `logArtifact`, into the model's own files. */
+  logModelArtifact(modelId: string, localPath: string, options: artifacts.LogArtifactOptions = {}): Promise<string> {
+    return artifacts.logArtifact(this.#store, { modelId }, localPath, options);
+  }
+
+  logModelArtifacts(modelId: string, localDir: string, options: artifacts.LogArtifactsOptions = {}): Promise<string[]> {
+    return artifacts.logArtifacts(this.#store, { modelId }, localDir, options);
+  }
+
+  listLoggedModelArtifacts(modelId: string, path?: string, options: CallOptions = {}): AsyncIterable<FileInfo> {
+    return artifacts.listArtifacts(this.#store, { modelId }, path, options);
+  }
+
+  downloadLoggedModelArtifact(
+    modelId: string,
+    path: string,
+    to: string,
+    options: CallOptions = {},
+  ): Promise<downloads.DownloadedArtifact> {
+    return downloads.downloadArtifact(this.#store, { modelId }, path, to, options);
   }
 }

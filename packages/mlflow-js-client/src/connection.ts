@@ -2,6 +2,7 @@
 // The only module that sees secrets; `redact` takes them out of any text that could reach a message.
 
 import { MlflowConfigError } from "./errors.ts";
+import { USER_AGENT } from "./version.ts";
 
 export interface Auth {
   readonly username?: string;
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
 export interface Connection {
   /** Without credentials, query, or trailing slash. */
   readonly baseUrl: string;
+  /** Whether any certificate will do: MLFLOW_TRACKING_INSECURE_TLS with https. */
+  readonly insecureTls: boolean;
   /** The Authorization header and whatever the hook adds; computed anew for each attempt. */
   headers(): Promise<Headers>;
   /** Replaces every secret in `text` by `***`. */
@@ -46,8 +49,10 @@ export function createConnection(options: ConnectionOptions = {}): Connection {
   const secrets = secretsOf(auth, authorization);
   return {
     baseUrl,
+    insecureTls: isSet(env, "MLFLOW_TRACKING_INSECURE_TLS") && baseUrl.startsWith("https:"),
     headers: async () => {
       const headers = await hookHeaders(options.headers);
+      if (!headers.has("user-agent")) headers.set("user-agent", USER_AGENT);
       if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization);
       return headers;
     },
@@ -83,6 +88,14 @@ function environmentAuth(env: Readonly<Record<string, string | undefined>>): Aut
   const password = env.MLFLOW_TRACKING_PASSWORD;
   const token = env.MLFLOW_TRACKING_TOKEN;
   return { ...(username && { username }), ...(password && { password }), ...(token && { token }) };
+}
+
+/** @throws MlflowConfigError for a value that MLflow would not take either */
+function isSet(env: Readonly<Record<string, string | undefined>>, name: string): boolean {
+  const value = (env[name] ?? "").toLowerCase();
+  if (["", "false", "0"].includes(value)) return false;
+  if (["true", "1"].includes(value)) return true;
+  throw new MlflowConfigError("INVALID_SETTING", `${name}: expected true, false, 1 or 0, got ${JSON.stringify(value)}`);
 }
 
 function authorizationHeader(auth: Auth): string | undefined {

@@ -6,7 +6,10 @@ import type {
   WireExperiment,
   WireFileInfo,
   WireKeyValue,
+  WireLoggedModel,
   WireMetric,
+  WireModelInput,
+  WireModelOutput,
   WireRun,
   WireRunInfo,
 } from "./endpoints.ts";
@@ -18,10 +21,14 @@ import {
   type FileInfo,
   type LifecycleStage,
   type LoggedDataset,
+  type LoggedModel,
+  type LoggedModelStatus,
   type Metric,
+  type ModelOutput,
   RUN_STATUSES,
   type Run,
   type RunInfo,
+  type RunMetric,
   type RunStatus,
 } from "./types.ts";
 
@@ -47,7 +54,54 @@ export function decodeRun(wire: WireRun | undefined): Run {
       params: keyValues("run.data.params", wire?.data?.params),
       tags: keyValues("run.data.tags", wire?.data?.tags),
     },
-    inputs: { datasets: datasets.map(decodeDatasetInput) },
+    inputs: {
+      datasets: datasets.map(decodeDatasetInput),
+      models: list("run.inputs.model_inputs", wire?.inputs?.model_inputs).map(decodeModelInput),
+    },
+    outputs: { models: list("run.outputs.model_outputs", wire?.outputs?.model_outputs).map(decodeModelOutput) },
+  };
+}
+
+export function decodeLoggedModel(wire: WireLoggedModel | undefined): LoggedModel {
+  const info = wire?.info;
+  return {
+    modelId: requiredId("model.info.model_id", info?.model_id),
+    experimentId: requiredId("model.info.experiment_id", info?.experiment_id),
+    name: text("model.info.name", info?.name),
+    modelType: text("model.info.model_type", info?.model_type),
+    sourceRunId: text("model.info.source_run_id", info?.source_run_id),
+    artifactLocation: text("model.info.artifact_uri", info?.artifact_uri),
+    status: loggedModelStatus(info?.status),
+    statusMessage: text("model.info.status_message", info?.status_message),
+    creationTimestamp: int64("model.info.creation_timestamp_ms", info?.creation_timestamp_ms),
+    lastUpdatedTimestamp: int64("model.info.last_updated_timestamp_ms", info?.last_updated_timestamp_ms),
+    tags: keyValues("model.info.tags", info?.tags),
+    params: keyValues("model.data.params", wire?.data?.params),
+    metrics: list("model.data.metrics", wire?.data?.metrics).map(decodeRunMetric),
+  };
+}
+
+/** The names of the wire by those of the Python client. */
+export const WIRE_MODEL_STATUS: Readonly<Record<LoggedModelStatus, string>> = {
+  PENDING: "LOGGED_MODEL_PENDING",
+  READY: "LOGGED_MODEL_READY",
+  FAILED: "LOGGED_MODEL_UPLOAD_FAILED",
+};
+
+function loggedModelStatus(value: string | undefined): LoggedModelStatus {
+  const wire = value ?? WIRE_MODEL_STATUS.PENDING;
+  for (const status of ["PENDING", "READY", "FAILED"] as const) if (WIRE_MODEL_STATUS[status] === wire) return status;
+  throw wrongShape("model.info.status", `one of ${Object.values(WIRE_MODEL_STATUS).join(", ")}`, wire);
+}
+
+function decodeModelInput(wire: WireModelInput): string {
+  return requiredId("model_input.model_id", wire.model_id);
+}
+
+function decodeModelOutput(wire: WireModelOutput): ModelOutput {
+  return {
+    modelId: requiredId("model_output.model_id", wire.model_id),
+    step: int64("model_output.step", wire.step) ?? 0,
   };
 }
 
@@ -74,7 +128,14 @@ export function decodeMetric(wire: WireMetric): Metric {
     value,
     timestamp: int64("metric.timestamp", wire.timestamp) ?? 0,
     step: int64("metric.step", wire.step) ?? 0,
+    ...(wire.model_id && { modelId: wire.model_id }),
+    ...(wire.dataset_name && { datasetName: wire.dataset_name }),
+    ...(wire.dataset_digest && { datasetDigest: wire.dataset_digest }),
   };
+}
+
+export function decodeRunMetric(wire: WireMetric): RunMetric {
+  return { ...decodeMetric(wire), runId: requiredId("metric.run_id", wire.run_id) };
 }
 
 export function decodeFileInfo(wire: WireFileInfo): FileInfo {

@@ -38,8 +38,7 @@ export async function createExperiment(
   { artifactLocation, tags = {}, ...call }: CreateExperimentOptions,
   rules: Rules,
 ): Promise<string> {
-  if (name === "") throw new MlflowLimitError("EMPTY_NAME", "experiment name: must not be empty");
-  checkLength("experiment name", name, MAX_EXPERIMENT_NAME);
+  checkExperimentName(name);
   const request = {
     name,
     tags: Object.entries(tags).map(([key, value]) => encodeExperimentTag(key, value, rules)),
@@ -107,6 +106,12 @@ export function searchExperiments(http: MlflowHttp, options: SearchExperimentsOp
     const { experiments, next_page_token } = await http.call("searchExperiments", request, call);
     return { items: list("experiments", experiments).map(decodeExperiment), nextPageToken: next_page_token };
   });
+}
+
+/** @throws MlflowLimitError for a name the server refuses */
+export function checkExperimentName(name: string): void {
+  if (name === "") throw new MlflowLimitError("EMPTY_NAME", "experiment name: must not be empty");
+  checkLength("experiment name", name, MAX_EXPERIMENT_NAME);
 }
 
 /** @throws MlflowLimitError for a key or value the server refuses */

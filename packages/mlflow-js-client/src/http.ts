@@ -4,7 +4,8 @@
 import { type AnswerContext, answerToError } from "./answer.ts";
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts";
 import { ENDPOINTS, type EndpointName, type EndpointRequest, type EndpointResponse } from "./endpoints.ts";
-import { MlflowApiError, MlflowError, MlflowNetworkError, MlflowProtocolError } from "./errors.ts";
+import { MlflowApiError, MlflowError, MlflowLimitError, MlflowNetworkError, MlflowProtocolError } from "./errors.ts";
+import { createInsecureFetch } from "./insecure-fetch.ts";
 import { describeCause, isPermanent, isUnsent } from "./network-cause.ts";
 import { createRetryPolicy, type RetryOptions, type RetryPolicy, type RetryVerdict, withRetry } from "./retry.ts";
 
@@ -26,9 +27,11 @@ export interface CallOptions {
 export interface Exchange<T> extends CallOptions {
   /** Used in messages. */
   readonly name: string;
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: string;
   readonly repeatable: boolean;
+  /** Of a request to another service, at an address that was signed for us: these headers and no credentials. */
+  readonly foreignHeaders?: Readonly<Record<string, string>>;
   readonly contentType?: string;
   /** Made anew for each attempt. */
   readonly body?: () => string | Uint8Array | Blob | Promise<string | Uint8Array | Blob>;
@@ -45,12 +48,12 @@ export class MlflowHttp {
   readonly #fetch: typeof globalThis.fetch;
 
   /** @throws MlflowConfigError without a usable tracking URI or with incomplete credentials. */
-  constructor({ timeoutMs = 30_000, retry, fetch = globalThis.fetch, ...connection }: HttpOptions = {}) {
+  constructor({ timeoutMs = 30_000, retry, fetch, ...connection }: HttpOptions = {}) {
     this.#connection = createConnection(connection);
     this.baseUrl = this.#connection.baseUrl;
     this.retry = createRetryPolicy(retry);
     this.#timeoutMs = timeoutMs;
-    this.#fetch = fetch;
+    this.#fetch = fetch ?? (this.#connection.insecureTls ? createInsecureFetch() : globalThis.fetch);
   }
 
   /**
@@ -63,7 +66,7 @@ export class MlflowHttp {
     options: CallOptions = {},
   ): Promise<EndpointResponse<E>> {
     const { method, path, repeatable } = ENDPOINTS[endpoint];
-    const url = `${this.baseUrl}/api/2.0/mlflow${path}`;
+    const url = `${this.baseUrl}/api/2.0/mlflow${fillPath(path, request)}`;
     const send = method === "GET" ? { url: url + queryString(request) } : { url, ...jsonBody(request) };
     return this.exchange({
       ...options,
@@ -74,6 +77,12 @@ export class MlflowHttp {
       // The one place where the server's word is taken for the type; every field is optional and checked on decoding.
       consume: async (response) => (await readJsonObject(endpoint, response)) as EndpointResponse<E>,
     });
+  }
+
+  /** POST of JSON to an address outside the table. */
+  post(name: string, url: string, request: object, repeatable: boolean, options: CallOptions): Promise<object> {
+    const consume = (response: Response) => readJsonObject(name, response);
+    return this.exchange({ ...options, ...jsonBody(request), name, method: "POST", url, repeatable, consume });
   }
 
   /** GET of a plain-text route, such as `/version`. */
@@ -91,7 +100,8 @@ export class MlflowHttp {
 
   async #attempt<T>(request: Exchange<T>, attempt: number): Promise<T> {
     request.signal?.throwIfAborted();
-    const headers = await this.#connection.headers();
+    const headers =
+      request.foreignHeaders === undefined ? await this.#connection.headers() : new Headers(request.foreignHeaders);
     if (request.contentType !== undefined) headers.set("content-type", request.contentType);
     const body = await request.body?.();
     const deadline = startDeadline(request.timeoutMs ?? this.#timeoutMs, request.signal);
@@ -159,6 +169,16 @@ export function repeatAfter(error: MlflowApiError | MlflowNetworkError): RetryVe
 function judgeError(error: unknown, repeatable: boolean): RetryVerdict {
   const repeat = isRetryable(error) && (repeatable || hadNoEffect(error));
   return repeat ? repeatAfter(error) : { repeat: false };
+}
+
+/** The server wants such fields in the path, and some of its releases in the body as well. */
+function fillPath(path: string, request: object): string {
+  const fields = new Map<string, unknown>(Object.entries(request));
+  return path.replace(/\{(\w+)\}/g, (_, field: string) => {
+    const value = fields.get(field);
+    if (typeof value === "string" && value !== "") return encodeURIComponent(value);
+    throw new MlflowLimitError("EMPTY_ID", `${path}: ${field} must be a non-empty string`);
+  });
 }
 
 function jsonBody(request: object) {

@@ -1,13 +1,11 @@
-// Writing to a run: metrics, params, tags, dataset inputs; and reading a metric's history back.
+// Writing to a run: metrics, params, tags, and what it read and produced.
 
 import { type Batch, type BatchRules, encodeMetric, encodeParam, encodeTag, planBatches } from "./batch.ts";
-import { decodeMetric, list } from "./decode.ts";
 import type { WireDatasetInput } from "./endpoints.ts";
 import { MlflowLimitError } from "./errors.ts";
 import type { CallOptions, MlflowHttp } from "./http.ts";
-import { checkLength } from "./limits.ts";
-import { paginate } from "./pages.ts";
-import type { DatasetInput, Metric, MetricInput, Param, Tag } from "./types.ts";
+import { checkLength, checkStep } from "./limits.ts";
+import type { DatasetInput, MetricInput, ModelOutput, Param, Tag } from "./types.ts";
 
 /** Rules of a client, without the time. */
 export type LoggingRules = Omit<BatchRules, "now">;
@@ -19,9 +17,9 @@ export interface BatchSummary {
   readonly skipped: readonly MetricInput[];
 }
 
-export interface MetricHistoryOptions extends CallOptions {
-  /** Points per request; 25000 is what MLflow's own clients ask for. */
-  readonly pageSize?: number;
+export interface LogInputsOptions extends CallOptions {
+  /** Ids of logged models the run starts from; 2.x servers ignore them. */
+  readonly models?: readonly string[];
 }
 
 export async function logMetric(
@@ -72,26 +70,29 @@ export async function logInputs(
   http: MlflowHttp,
   runId: string,
   inputs: readonly DatasetInput[],
-  call: CallOptions,
+  { models = [], ...call }: LogInputsOptions,
 ): Promise<void> {
-  if (inputs.length === 0) return;
-  await http.call("logInputs", { run_id: runId, datasets: inputs.map(encodeInput) }, call);
+  if (inputs.length === 0 && models.length === 0) return;
+  const request = {
+    run_id: runId,
+    datasets: inputs.map(encodeInput),
+    ...(models.length > 0 && { models: models.map((model_id) => ({ model_id })) }),
+  };
+  await http.call("logInputs", request, call);
 }
 
-/** In the server's order: by (timestamp, step, value). */
-export function getMetricHistory(
+export async function logOutputs(
   http: MlflowHttp,
   runId: string,
-  key: string,
-  { pageSize = 25_000, ...call }: MetricHistoryOptions,
-): AsyncGenerator<Metric> {
-  return paginate("getMetricHistory", async (pageToken) => {
-    const page = pageToken === undefined ? {} : { page_token: pageToken };
-    // max_results always: without it some releases answer an empty page whose token leads back to itself.
-    const request = { run_id: runId, metric_key: key, max_results: pageSize, ...page };
-    const { metrics, next_page_token } = await http.call("getMetricHistory", request, call);
-    return { items: list("metrics", metrics).map(decodeMetric), nextPageToken: next_page_token };
-  });
+  models: readonly ModelOutput[],
+  call: CallOptions,
+): Promise<void> {
+  if (models.length === 0) return;
+  const outputs = models.map(({ modelId, step }) => ({
+    model_id: modelId,
+    step: checkStep(`model output ${modelId}`, step),
+  }));
+  await http.call("logOutputs", { run_id: runId, models: outputs }, call);
 }
 
 function encodeInput({ dataset, context, tags = {} }: DatasetInput): WireDatasetInput {

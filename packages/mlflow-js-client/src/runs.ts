@@ -145,7 +145,7 @@ async function findByTag(
     "run",
     deleted.info.runId,
     `createRun: the run with tag ${tag.key}=${tag.value} (id ${deleted.info.runId}) is deleted; ` +
-      "restore it in the MLflow UI, or remove it for good with `mlflow gc`",
+      `restore it with restoreRun(${JSON.stringify(deleted.info.runId)}), or remove it for good with \`mlflow gc\``,
   );
 }
 

@@ -13,6 +13,15 @@ export interface Metric {
   /** Unix time in ms. */
   readonly timestamp: number;
   readonly step: number;
+  /** The logged model the value belongs to, where one was named (3.x). */
+  readonly modelId?: string;
+  readonly datasetName?: string;
+  readonly datasetDigest?: string;
+}
+
+/** A value of one of several runs. */
+export interface RunMetric extends Metric {
+  readonly runId: string;
 }
 
 /** A metric to log: the time defaults to now, the step to 0. */
@@ -23,6 +32,11 @@ export interface MetricInput {
   readonly timestamp?: number;
   /** Any safe integer, negative ones included. */
   readonly step?: number;
+  /** The logged model that was measured; 2.x servers ignore this and the dataset. */
+  readonly modelId?: string;
+  /** The dataset it was measured on; name and digest go together. */
+  readonly datasetName?: string;
+  readonly datasetDigest?: string;
 }
 
 export interface Param {
@@ -96,11 +110,44 @@ export interface LoggedDataset {
 export interface Run {
   readonly info: RunInfo;
   readonly data: RunData;
-  readonly inputs: { readonly datasets: readonly LoggedDataset[] };
+  readonly inputs: {
+    readonly datasets: readonly LoggedDataset[];
+    /** Ids of the logged models the run started from (3.x). */
+    readonly models: readonly string[];
+  };
+  readonly outputs: { readonly models: readonly ModelOutput[] };
+}
+
+/** A logged model that a run produced, at a step. */
+export interface ModelOutput {
+  readonly modelId: string;
+  readonly step: number;
+}
+
+/** PENDING until the files are there and `finalizeLoggedModel` said so. */
+export type LoggedModelStatus = "PENDING" | "READY" | "FAILED";
+
+/** A model of MLflow 3: metadata, files of its own, and the metrics measured on it. */
+export interface LoggedModel {
+  readonly modelId: string;
+  readonly experimentId: string;
+  readonly name: string;
+  readonly modelType: string;
+  readonly sourceRunId: string;
+  readonly artifactLocation: string;
+  readonly status: LoggedModelStatus;
+  readonly statusMessage: string;
+  /** Unix time in ms. */
+  readonly creationTimestamp: number | undefined;
+  readonly lastUpdatedTimestamp: number | undefined;
+  readonly tags: ReadonlyMap<string, string>;
+  readonly params: ReadonlyMap<string, string>;
+  /** Each with the run that logged it. */
+  readonly metrics: readonly RunMetric[];
 }
 
 export interface FileInfo {
-  /** Relative to the run's artifact root. */
+  /** Relative to the artifact root of the run or model. */
   readonly path: string;
   readonly isDir: boolean;
   /** Bytes; undefined for folders. */

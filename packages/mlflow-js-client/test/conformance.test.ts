@@ -10,6 +10,9 @@ import { artifactsCases } from "./conformance/artifacts-cases.ts";
 import { type Conformance, openConformance } from "./conformance/context.ts";
 import { experimentsCases } from "./conformance/experiments-cases.ts";
 import { loggingCases } from "./conformance/logging-cases.ts";
+import { modelsCases } from "./conformance/models-cases.ts";
+import { outageCases } from "./conformance/outage-cases.ts";
+import { readmeCases } from "./conformance/readme-cases.ts";
 import { runsCases } from "./conformance/runs-cases.ts";
 import { serverCases } from "./conformance/server-cases.ts";
 import { findMlflow, type MlflowServer, startMlflowServer } from "./server.ts";
@@ -27,10 +30,13 @@ describe.skipIf(installation === undefined)(`conformance with ${name}`, () => {
   afterAll(() => conformance?.close(), 30_000);
 
   const given = () => conformance;
-  describe("experiments", () => experimentsCases(given));
+  describe("experiments", () => experimentsCases(given, major));
   describe("runs", () => runsCases(given, major));
-  describe("metrics, params, tags", () => loggingCases(given));
+  describe("metrics, params, tags", () => loggingCases(given, major));
+  describe("logged models", () => modelsCases(given, major));
   describe("artifacts", () => artifactsCases(given, major));
+  describe("README", () => readmeCases(given, major));
+  describe("bad days", () => outageCases(given));
   describe("the server itself", () => serverCases(given, major));
 });
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkArtifactPath, resolveArtifactUri } from "../src/artifact-path.ts";
+import { checkArtifactPath, proxyFolder } from "../src/artifact-path.ts";
 import { planBatches } from "../src/batch.ts";
 import { keyProblem, MlflowClient, MlflowLimitError, quoteString, sanitizeKey } from "../src/index.ts";
 import { DEFAULT_LIMITS, type Limits } from "../src/limits.ts";
@@ -207,12 +207,12 @@ describe("artifact addresses", () => {
   it("resolves the proxy, with prefix, and other hosts only when allowed", () => {
     const base = "http://h:5000/ml";
     const folder = "/api/2.0/mlflow-artifacts/artifacts/1/r/artifacts";
-    expect(resolveArtifactUri("mlflow-artifacts:/1/r/artifacts", base, [])).toBe(base + folder);
-    expect(resolveArtifactUri("mlflow-artifacts://h:5000/1/r/artifacts", base, [])).toBe(base + folder);
-    expect(() => resolveArtifactUri("mlflow-artifacts://other:1/1/r", base, [])).toThrow(/artifactHosts/);
-    expect(resolveArtifactUri("mlflow-artifacts://o:1/1/r/artifacts", base, ["o:1"])).toBe(`http://o:1${folder}`);
-    expect(() => resolveArtifactUri("s3://bucket/x", base, [])).toThrow(/got s3/);
-    expect(() => resolveArtifactUri("/tmp/x", base, [])).toThrow(/got a local path/);
+    expect(proxyFolder("mlflow-artifacts:/1/r/artifacts", base, [], "artifacts")).toBe(base + folder);
+    expect(proxyFolder("mlflow-artifacts://h:5000/1/r/artifacts", base, [], "artifacts")).toBe(base + folder);
+    expect(() => proxyFolder("mlflow-artifacts://other:1/1/r", base, [], "artifacts")).toThrow(/artifactHosts/);
+    expect(proxyFolder("mlflow-artifacts://o:1/1/r/artifacts", base, ["o:1"], "artifacts")).toBe(`http://o:1${folder}`);
+    expect(() => proxyFolder("s3://bucket/x", base, [], "artifacts")).toThrow(/got s3/);
+    expect(() => proxyFolder("/tmp/x", base, [], "artifacts")).toThrow(/got a local path/);
   });
 });
 

@@ -26,6 +26,8 @@ export interface MlflowServerOptions {
   readonly args?: readonly string[];
   /** Must equal what `--static-prefix` names in `args`. */
   readonly prefix?: string;
+  /** Further variables of the server. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly startTimeoutMs?: number;
 }
 
@@ -47,7 +49,7 @@ export function findMlflow(): MlflowInstallation | undefined {
 
 /** Resolves when `/health` answers; one worker, no job processes, no telemetry. */
 export async function startMlflowServer(options: MlflowServerOptions = {}): Promise<MlflowServer> {
-  const { args = [], prefix = "", startTimeoutMs = 120_000 } = options;
+  const { args = [], prefix = "", env = {}, startTimeoutMs = 120_000 } = options;
   const installation = findMlflow();
   if (installation === undefined) throw new Error("startMlflowServer: no mlflow; set MERCLAB_MLFLOW or put it on PATH");
   const folder = mkdtempSync(join(tmpdir(), "mlflow-server-"));
@@ -64,7 +66,7 @@ export async function startMlflowServer(options: MlflowServerOptions = {}): Prom
       cwd: folder,
       detached: true, // a process group of its own, so that the workers can be stopped with it
       stdio: ["ignore", output, output],
-      env: serverEnvironment(installation),
+      env: { ...serverEnvironment(installation), ...env },
     });
     closeSync(output);
     try {

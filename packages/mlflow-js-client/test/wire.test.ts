@@ -56,6 +56,16 @@ describe("retry", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it("repeats a 400 that says the server ran out of database connections, and no other 400", async () => {
+    const message = "QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00";
+    const refusal = (text: string) => ({ status: 400, body: { error_code: "BAD_REQUEST", message: text } });
+    const { server, client } = await scripted([refusal(message), { body: RUN }]);
+    expect((await client.getRun("r")).info.experimentId).toBe("7");
+    expect(server.requests).toHaveLength(2);
+    const { client: wrong } = await scripted([refusal("no such thing"), { body: RUN }]);
+    await failure(wrong.getRun("r"), MlflowApiError);
+  });
+
   it("classifies an unknown error code by its status", async () => {
     const { client } = await scripted([{ status: 504, body: { error_code: "NEW_CODE" } }], { retry: { attempts: 1 } });
     expect(await failure(client.getRun("r"), MlflowApiError)).toMatchObject({ code: "NEW_CODE", retryable: true });

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import type { Experiment } from "../../src/index.ts";
 import type { Conformance } from "./context.ts";
 
-export function experimentsCases(given: () => Conformance): void {
+export function experimentsCases(given: () => Conformance, major: number): void {
   it("1 health and version answer", async () => {
     const { server, client } = given();
     expect(await client.serverInfo()).toEqual({ version: server.version });
@@ -69,6 +69,28 @@ export function experimentsCases(given: () => Conformance): void {
     const { tags, creationTime } = await client.getExperiment(id);
     expect([tags.get("a"), tags.get("b"), tags.get("long")?.length]).toEqual(["2", "ü 😀", 5000]);
     expect(Math.abs((creationTime ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it("an experiment is renamed, twice to the same name, and not to a name that is taken", async () => {
+    const { client, unique, refusal } = given();
+    const [before, after] = [unique("before"), unique("after")];
+    const id = await client.createExperiment(before);
+    for (let round = 0; round < 2; round++) await client.renameExperiment(id, after);
+    expect((await client.getExperiment(id)).name).toBe(after);
+    expect(await client.getExperimentByName(before)).toBeUndefined();
+    const taken = unique("taken");
+    await client.createExperiment(taken);
+    await refusal(() => client.renameExperiment(id, taken));
+    await expect(client.renameExperiment(id, "")).rejects.toMatchObject({ kind: "limit" });
+  });
+
+  it.runIf(major >= 3)("an experiment's tag is deleted; an absent one is RESOURCE_DOES_NOT_EXIST", async () => {
+    const { client, unique, refusal } = given();
+    const id = await client.createExperiment(unique("e"), { tags: { a: "1", b: "2" } });
+    await client.deleteExperimentTag(id, "a");
+    expect([...(await client.getExperiment(id)).tags.keys()]).toEqual(["b"]);
+    const error = await refusal(() => client.deleteExperimentTag(id, "a"));
+    expect(error.errorCode).toBe("RESOURCE_DOES_NOT_EXIST");
   });
 
   it("9 searching experiments pages with one per page", async () => {

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import type { Conformance } from "./context.ts";
 
-export function loggingCases(given: () => Conformance): void {
+export function loggingCases(given: () => Conformance, major: number): void {
   const history = async (runId: string, key: string, pageSize?: number) => {
     const points = [];
     for await (const point of given().client.getMetricHistory(runId, key, pageSize === undefined ? {} : { pageSize }))
@@ -172,11 +172,11 @@ export function loggingCases(given: () => Conformance): void {
   });
 
   it("32 a finished run takes metrics, a deleted one refuses them", async () => {
-    const { client, newRun, raw, refusal } = given();
+    const { client, newRun, refusal } = given();
     const id = await newRun();
     await client.setTerminated(id);
     await client.logMetric(id, { key: "late", value: 1 });
-    await raw("/runs/delete", { run_id: id });
+    await client.deleteRun(id);
     await refusal(() => client.logMetric(id, { key: "late", value: 2 }));
   });
 
@@ -194,6 +194,26 @@ export function loggingCases(given: () => Conformance): void {
     expect(await history(id, "m", 5_000)).toEqual(metrics);
     expect(await history(id, "unknown")).toEqual([]);
   }, 120_000);
+
+  it.runIf(major >= 3)("a sample of a metric of 101 runs, whole and by an interval of steps", async () => {
+    const { client, newRun } = given();
+    const [first, second] = [await newRun(), await newRun()];
+    const metrics = Array.from({ length: 3_000 }, (_, step) => ({ key: "m", value: step / 8, step, timestamp: step }));
+    for (const id of [first, second]) await client.logBatch(id, { metrics });
+    const sample = await client.getMetricHistoryBulkInterval([first, second], "m", { maxResults: 10 });
+    const steps = sample.filter(({ runId }) => runId === second).map(({ step }) => step);
+    expect([steps[0], steps.at(-1)]).toEqual([0, 2999]);
+    expect(steps.length).toBeGreaterThanOrEqual(10);
+    expect(steps.length).toBeLessThan(20);
+    const interval = { startStep: 10, endStep: 12 };
+    const part = await client.getMetricHistoryBulkInterval([first], "m", interval);
+    expect(part).toEqual([10, 11, 12].map((step) => ({ ...metrics[step], runId: first })));
+    // The server takes a hundred runs; the client asks twice. Unknown ones have no points.
+    const many = [...Array.from({ length: 100 }, () => "0".repeat(32)), first];
+    expect((await client.getMetricHistoryBulkInterval(many, "m", interval)).map(({ step }) => step)).toEqual([
+      10, 11, 12,
+    ]);
+  });
 
   it("36 datasets with context; the same one twice is stored once", async () => {
     const { client, newRun } = given();

@@ -58,12 +58,32 @@ export function runsCases(given: () => Conformance, major: number): void {
   );
 
   it("15 a deleted run with the unique tag is a clear error", async () => {
-    const { client, experimentId, unique, raw } = given();
+    const { client, experimentId, unique } = given();
     const uniqueTag = { key: "exp.run_key", value: unique("deleted") };
     const { info } = await client.createRun(experimentId, { uniqueTag });
-    await raw("/runs/delete", { run_id: info.runId });
+    await client.deleteRun(info.runId);
     const again = client.createRun(experimentId, { uniqueTag });
     await expect(again).rejects.toMatchObject({ kind: "deleted", resource: "run", id: info.runId });
+  });
+
+  it("deleting and restoring a run may be delivered twice", async () => {
+    const { client, newRun } = given();
+    const id = await newRun();
+    const stage = async () => (await client.getRun(id)).info.lifecycleStage;
+    for (let round = 0; round < 2; round++) await client.deleteRun(id);
+    expect(await stage()).toBe("deleted");
+    for (let round = 0; round < 2; round++) await client.restoreRun(id);
+    expect(await stage()).toBe("active");
+  });
+
+  it("49 a child run names its parent and is found by it", async () => {
+    const { client, experimentId, newRun } = given();
+    const parent = await newRun();
+    const child = await client.createRun(experimentId, { tags: { "mlflow.parentRunId": parent } });
+    const found: string[] = [];
+    const filter = `tags.\`mlflow.parentRunId\` = '${parent}'`;
+    for await (const { info } of client.searchRuns({ experimentIds: [experimentId], filter })) found.push(info.runId);
+    expect(found).toEqual([child.info.runId]);
   });
 
   it("16 the status goes RUNNING, FINISHED, RUNNING, KILLED, and the old end time stays", async () => {
@@ -76,7 +96,7 @@ export function runsCases(given: () => Conformance, major: number): void {
   });
 
   it("33 search by metric, quoted key, LIKE, status, time, id, IS NULL, order and view", async () => {
-    const { client, unique, raw, refusal } = given();
+    const { client, unique, refusal } = given();
     const id = await client.createExperiment(unique("search"));
     const created: Run[] = [];
     for (const [index, f1] of [0.5, 0.7, 0.6].entries()) {
@@ -109,7 +129,7 @@ export function runsCases(given: () => Conformance, major: number): void {
       expect(await search("tags.`exp.note` IS NULL")).toEqual([a, c]);
       expect(await search("tags.`exp.note` IS NOT NULL")).toEqual([b]);
     }
-    await raw("/runs/delete", { run_id: a });
+    await client.deleteRun(a ?? "");
     expect([await search(""), await search("", "DELETED_ONLY"), await search("", "ALL")]).toEqual([
       [c, b],
       [a],

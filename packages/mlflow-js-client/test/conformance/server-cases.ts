@@ -1,12 +1,10 @@
 // Conformance cases 43 and 44, and Python's own client as a second reader.
 
-import { execFile } from "node:child_process";
 import { request } from "node:http";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { MlflowClient } from "../../src/index.ts";
-import type { MlflowServer } from "../server.ts";
 import type { Conformance } from "./context.ts";
+import { python } from "./python.ts";
 
 export function serverCases(given: () => Conformance, major: number): void {
   it("Python's MlflowClient reads what this one wrote", async () => {
@@ -95,15 +93,6 @@ print(json.dumps({
   "text": artifacts.load_text(run.info.artifact_uri + "/notes/a b.txt"),
 }))
 `;
-
-async function python(server: MlflowServer, script: string, ...args: string[]): Promise<string> {
-  const env = { ...process.env, MLFLOW_TRACKING_URI: server.uri, MLFLOW_DISABLE_TELEMETRY: "true" };
-  const { stdout } = await promisify(execFile)(server.python, ["-c", script, server.uri, ...args], {
-    env,
-    timeout: 60_000,
-  });
-  return stdout;
-}
 
 function fetchWithHost(host: string): typeof fetch {
   return (input, init) =>

@@ -3,7 +3,7 @@
 // keep as second points. So the run found is asked for the largest step of each metric, and nothing is sent up to it:
 // trials are deterministic, and steps are sent in order.
 import { join } from "node:path";
-import { type MetricInput, type Run, sanitizeKey } from "mlflow-js-client";
+import { type Metric, type Run, sanitizeKey } from "mlflow-js-client";
 import { readTrial, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
 import { type JournalRecord, readJournal } from "../store/journal.ts";
 import { readTexts, shipTexts } from "./artifacts.ts";
@@ -190,9 +190,7 @@ export function createTrialRun(site: StudySite, folder: string): TrialRun {
   return { isOpen: () => session !== undefined, ship };
 }
 
-type Point = Required<MetricInput>;
-
-function recordPoints(record: JournalRecord): Point[] {
+function recordPoints(record: JournalRecord): Metric[] {
   if (record.t !== "m") {
     return [];
   }
@@ -204,7 +202,7 @@ function recordPoints(record: JournalRecord): Point[] {
   }));
 }
 
-function isNew({ held }: Session, { key, step }: Point): boolean {
+function isNew({ held }: Session, { key, step }: Metric): boolean {
   return step > (held.get(key) ?? Number.NEGATIVE_INFINITY);
 }
 
