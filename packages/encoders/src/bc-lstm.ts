@@ -18,14 +18,14 @@ import { z } from "zod";
 import { contextualStreams, halfOf, hostSequences, inputOption, ofSequence, sequenceRows } from "./host-sequences.ts";
 
 export const bcLstmOptions = z.strictObject({
-  /** Width of every stream; each direction has half of it. */
-  dim: z.int().positive().default(128),
+  dim: z.int().positive().default(128).describe("width of every stream; each direction has half of it"),
   numLayers: z.int().positive().default(1),
-  /** Between layers, and on the streams. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("between layers, and on the streams"),
   input: inputOption.default("per-modality"),
-  /** Streams that go through an LSTM; the others are mapped linearly. */
-  contextual: z.union([z.literal("all"), z.array(z.string().min(1)).min(1)]).default("all"),
+  contextual: z
+    .union([z.literal("all"), z.array(z.string().min(1)).min(1)])
+    .default("all")
+    .describe("streams that go through an LSTM; the others are mapped linearly"),
 });
 
 export type BcLstmOptions = z.output<typeof bcLstmOptions>;

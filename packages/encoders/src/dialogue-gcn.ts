@@ -52,19 +52,27 @@ import { type HostSequence, halfOf, hostSequences, inputOption, ofSequence, sequ
 const windowOption = z.int().nonnegative().nullable();
 
 export const dialogueGcnOptions = z.strictObject({
-  /** Width of the stream: the context's features beside the graph's. */
-  dim: z.int().positive().default(128),
-  /** Width of the graph's part; half of dim where it is null. */
-  graphDim: z.int().positive().nullable().default(null),
-  /** What runs over the dialogue before the graph, in both directions. */
-  context: z.enum(["gru", "lstm"]).default("gru"),
+  dim: z.int().positive().default(128).describe("width of the stream: the context's features beside the graph's"),
+  graphDim: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("width of the graph's part; half of dim where it is null"),
+  context: z
+    .enum(["gru", "lstm"])
+    .default("gru")
+    .describe("what runs over the dialogue before the graph, in both directions"),
   numLayers: z.int().positive().default(1),
-  /** Between layers of the context, and on the graph's features. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("between layers of the context, and on the graph's features"),
   past: windowOption.default(10),
   future: windowOption.default(10),
-  /** Basis matrices that the relations' weights are sums of; null = weights of their own. */
-  numBases: z.int().positive().nullable().default(null),
+  numBases: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("basis matrices that the relations' weights are sums of; null = weights of their own"),
   input: inputOption.default("concatenated"),
 });
 

@@ -18,16 +18,16 @@ import { emotionStates, type Run } from "./dialogue-rnn-states.ts";
 import { type HostSequence, halfOf, hostSequences, inputOption, ofSequence, sequenceRows } from "./host-sequences.ts";
 
 export const dialogueRnnOptions = z.strictObject({
-  /** Width of the emotion state, which is the stream; each direction has half of it where there are two. */
-  dim: z.int().positive().default(128),
+  dim: z
+    .int()
+    .positive()
+    .default(128)
+    .describe("width of the emotion state, which is the stream; each direction has half of it where there are two"),
   globalDim: z.int().positive().default(128),
   partyDim: z.int().positive().default(128),
-  /** On every new state. */
-  dropout: z.number().min(0).lt(1).default(0.5),
-  /** A second DialogueRNN from the end of each dialogue. */
-  bidirectional: z.boolean().default(false),
-  /** Parties that listen are updated too. */
-  listener: z.boolean().default(false),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("on every new state"),
+  bidirectional: z.boolean().default(false).describe("a second DialogueRNN from the end of each dialogue"),
+  listener: z.boolean().default(false).describe("parties that listen are updated too"),
   input: inputOption.default("concatenated"),
 });
 

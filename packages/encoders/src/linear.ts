@@ -15,10 +15,8 @@ import {
 import { z } from "zod";
 
 export const linearOptions = z.strictObject({
-  /** Width of every stream. */
-  dim: z.int().positive().default(128),
-  /** Dropout on the projected features. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  dim: z.int().positive().default(128).describe("width of every stream"),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("dropout on the projected features"),
 });
 
 export function createLinearEncoder(options: z.output<typeof linearOptions>, site: EncoderSite): Encoder {

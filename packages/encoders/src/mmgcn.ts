@@ -52,21 +52,25 @@ import { z } from "zod";
 import { contextualStreams, halfOf, hostSequences, sequenceRows } from "./host-sequences.ts";
 
 export const mmgcnOptions = z.strictObject({
-  /** Width of every stream: the modality's features beside the graph's, half each. */
-  dim: z.int().positive().default(128),
-  /** Graph convolutions. */
-  numLayers: z.int().positive().default(4),
-  /** α: share of the first layer's input in every layer. */
-  alpha: z.number().min(0).max(1).default(0.1),
-  /** η: layer l learns a share log(η / l + 1) of its map, the rest is the identity. */
-  eta: z.number().positive().default(0.5),
-  /** γ: weight of edges between modalities. */
-  crossWeight: z.number().nonnegative().default(0.7),
-  /** On the graph's input and after every layer. */
-  dropout: z.number().min(0).lt(1).default(0.4),
+  dim: z
+    .int()
+    .positive()
+    .default(128)
+    .describe("width of every stream: the modality's features beside the graph's, half each"),
+  numLayers: z.int().positive().default(4).describe("graph convolutions"),
+  alpha: z.number().min(0).max(1).default(0.1).describe("α: share of the first layer's input in every layer"),
+  eta: z
+    .number()
+    .positive()
+    .default(0.5)
+    .describe("η: layer l learns a share log(η / l + 1) of its map, the rest is the identity"),
+  crossWeight: z.number().nonnegative().default(0.7).describe("γ: weight of edges between modalities"),
+  dropout: z.number().min(0).lt(1).default(0.4).describe("on the graph's input and after every layer"),
   speakers: z.boolean().default(true),
-  /** Modalities with a bidirectional LSTM in front; absent: text where there is one, else all. */
-  contextual: z.union([z.enum(["all", "none"]), z.array(z.string().min(1)).min(1)]).optional(),
+  contextual: z
+    .union([z.enum(["all", "none"]), z.array(z.string().min(1)).min(1)])
+    .optional()
+    .describe("modalities with a bidirectional LSTM in front; absent: text where there is one, else all"),
 });
 
 export type MmgcnOptions = z.output<typeof mmgcnOptions>;

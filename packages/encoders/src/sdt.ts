@@ -31,22 +31,26 @@ import { z } from "zod";
 import { applySdtTransformer, sdtTransformerSpecs } from "./sdt-transformer.ts";
 
 const settings = z.strictObject({
-  /** `as-published`: the official code; `as-described`: the paper's figure. Sets the defaults of single switches. */
-  variant: z.enum(["as-published", "as-described"]).default("as-published"),
-  /** Width of every stream; a multiple of numHeads, even. */
-  dim: z.int().positive().multipleOf(2).default(1024),
+  variant: z
+    .enum(["as-published", "as-described"])
+    .default("as-published")
+    .describe(
+      "`as-published`: the official code; `as-described`: the paper's figure. Sets the defaults of single switches",
+    ),
+  dim: z.int().positive().multipleOf(2).default(1024).describe("width of every stream; a multiple of numHeads, even"),
   numHeads: z.int().positive().default(8),
   numLayers: z.int().positive().default(1),
   dropout: z.number().min(0).lt(1).default(0.5),
-  /** Which transformers each modality gets. */
-  paths: z.enum(["both", "intra", "inter"]).default("both"),
+  paths: z.enum(["both", "intra", "inter"]).default("both").describe("which transformers each modality gets"),
   /**
    * Gate on each transformer's output Y: σ(G·Y)⊙Y with G `learned`; `identity`: G fixed to the identity (the official
    * code on MELD); `bare`: the same without carrying the matrices; `none`: Y itself.
    */
   unimodalGate: z.enum(["learned", "identity", "bare", "none"]).optional(),
-  /** Dropout of the embedded input: drawn in each transformer (code), or once per modality (figure). */
-  inputDropout: z.enum(["per-transformer", "per-modality"]).optional(),
+  inputDropout: z
+    .enum(["per-transformer", "per-modality"])
+    .optional()
+    .describe("dropout of the embedded input: drawn in each transformer (code), or once per modality (figure)"),
   positions: z.boolean().default(true),
   speakers: z.boolean().default(true),
 });

@@ -30,12 +30,10 @@ import { attendPresent } from "./attention.ts";
 const NORM_EPSILON = 1e-5;
 
 export const transformerOptions = z.strictObject({
-  /** Width of every stream; a multiple of numHeads, even. */
-  dim: z.int().positive().multipleOf(2).default(128),
+  dim: z.int().positive().multipleOf(2).default(128).describe("width of every stream; a multiple of numHeads, even"),
   numHeads: z.int().positive().default(8),
   numLayers: z.int().positive().default(1),
-  /** Width of the feed-forward layer as a multiple of dim. */
-  feedForwardFactor: z.int().positive().default(4),
+  feedForwardFactor: z.int().positive().default(4).describe("width of the feed-forward layer as a multiple of dim"),
   dropout: z.number().min(0).lt(1).default(0.5),
   speakers: z.boolean().default(true),
 });

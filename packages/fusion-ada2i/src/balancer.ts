@@ -12,8 +12,10 @@ export const disparityRatioPlugin = definePlugin({
     ...modulationOptions,
     alpha: modulationOptions.alpha.default(0.5),
     maxGradientNorm: modulationOptions.maxGradientNorm.default(2),
-    /** Normal noise with the standard deviation of each scaled gradient, on every modality's encoder. */
-    noise: z.boolean().default(true),
+    noise: z
+      .boolean()
+      .default(true)
+      .describe("normal noise with the standard deviation of each scaled gradient, on every modality's encoder"),
   }),
   create: ({ noise, ...options }, site) =>
     createModulation({ reference: weakest, noise: noise ? "scaled" : "none" }, options, site),

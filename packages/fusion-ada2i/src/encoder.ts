@@ -19,18 +19,28 @@ import { officialOrder } from "./order.ts";
 import { applyTransformer, officialNumHeads, transformerSpecs } from "./transformer.ts";
 
 export const ada2iEncoderOptions = z.strictObject({
-  /** Width of every stream. */
-  dim: z.int().positive().default(200),
-  /** `transformer`, or `lstm`: bidirectional, half of `dim` per direction. */
-  kind: z.enum(["transformer", "lstm"]).default("transformer"),
+  dim: z.int().positive().default(200).describe("width of every stream"),
+  kind: z
+    .enum(["transformer", "lstm"])
+    .default("transformer")
+    .describe("`transformer`, or `lstm`: bidirectional, half of `dim` per direction"),
   numLayers: z.int().positive().default(2),
-  /** Transformer: attention heads; null = the smallest of 5 to 14 that divides the width of the features, or 1. */
-  numHeads: z.int().positive().nullable().default(null),
-  /** Transformer: width of the feed-forward layers. */
-  feedForwardDim: z.int().positive().default(2048),
+  numHeads: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe(
+      "transformer: attention heads; null = the smallest of 5 to 14 that divides the width of the features, or 1",
+    ),
+  feedForwardDim: z.int().positive().default(2048).describe("transformer: width of the feed-forward layers"),
   dropout: z.number().min(0).lt(1).default(0.5),
-  /** `as-published` (transformer): no mask, so that the zeros after short dialogues attend and are attended to. */
-  padding: z.enum(["masked", "as-published"]).default("masked"),
+  padding: z
+    .enum(["masked", "as-published"])
+    .default("masked")
+    .describe(
+      "`as-published` (transformer): no mask, so that the zeros after short dialogues attend and are attended to",
+    ),
 });
 
 export type Ada2iEncoderOptions = z.output<typeof ada2iEncoderOptions>;

@@ -4,8 +4,7 @@ import { add, mul, type Tensor2D } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 
 export const modalCrossEntropyOptions = z.strictObject({
-  /** Weight of the cross-entropy of the weighted classifier. */
-  modalWeight: z.number().positive().default(1),
+  modalWeight: z.number().positive().default(1).describe("weight of the cross-entropy of the weighted classifier"),
   classWeights: classWeightsOption.default("none"),
 });
 

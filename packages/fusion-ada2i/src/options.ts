@@ -4,35 +4,41 @@ import { z } from "zod";
 
 const given = z.strictObject({
   variant: z.enum(["as-published", "as-described"]).default("as-published"),
-  /** Layers of adaptive feature weighting (AFW); 0 leaves it out. */
-  layers: z.int().nonnegative().optional(),
-  /** Rank of the cores. */
-  rank: z.int().positive().default(8),
-  /** Share of the unweighted feature in AFW's gate. */
-  beta: z.number().default(0.7),
-  /** After each layer of AFW, the last included. */
-  dropout: z.number().min(0).lt(1).default(0.5),
-  /** Weight of the L1 loss of AFW's mapping networks; 0 leaves the networks out. */
-  featureWeight: z.number().nonnegative().default(1),
-  /** What the mapping networks learn: the `gated` feature (code), or the `attention` alone (paper). */
-  mapTarget: z.enum(["gated", "attention"]).optional(),
-  /** Keeps the L1 loss from moving its target. */
-  detachTarget: z.boolean().default(false),
-  /** Divides the cores by the root of the rank (paper). */
-  scaleCores: z.boolean().optional(),
+  layers: z.int().nonnegative().optional().describe("layers of adaptive feature weighting (AFW); 0 leaves it out"),
+  rank: z.int().positive().default(8).describe("rank of the cores"),
+  beta: z.number().default(0.7).describe("share of the unweighted feature in AFW's gate"),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("after each layer of AFW, the last included"),
+  featureWeight: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("weight of the L1 loss of AFW's mapping networks; 0 leaves the networks out"),
+  mapTarget: z
+    .enum(["gated", "attention"])
+    .optional()
+    .describe("what the mapping networks learn: the `gated` feature (code), or the `attention` alone (paper)"),
+  detachTarget: z.boolean().default(false).describe("keeps the L1 loss from moving its target"),
+  scaleCores: z.boolean().optional().describe("divides the cores by the root of the rank (paper)"),
   /**
    * Adaptive modality weighting (AMW) of the classifier. `channel`: unit features, and unit weights over the classes of
    * each channel (code); `cosine`: unit weights over the channels of each class and modality (paper); `none`: linear.
    */
   weighting: z.enum(["channel", "cosine", "none"]).optional(),
-  /** Multiplies AMW's logits. */
-  scale: z.number().positive().default(1),
-  /** What predicts: the weighted classifier (code), or a perceptron beside it (paper), which makes it auxiliary. */
-  head: z.enum(["weighted", "perceptron"]).optional(),
-  /** How one modality alone is asked what it knows: with plain products (code), or as AMW would (paper). */
-  probe: z.enum(["linear", "weighted"]).optional(),
-  /** `as-published`: no mask, so that the zeros after short dialogues are pooled and enter the L1 loss. */
-  padding: z.enum(["masked", "as-published"]).default("masked"),
+  scale: z.number().positive().default(1).describe("multiplies AMW's logits"),
+  head: z
+    .enum(["weighted", "perceptron"])
+    .optional()
+    .describe(
+      "what predicts: the weighted classifier (code), or a perceptron beside it (paper), which makes it auxiliary",
+    ),
+  probe: z
+    .enum(["linear", "weighted"])
+    .optional()
+    .describe("how one modality alone is asked what it knows: with plain products (code), or as AMW would (paper)"),
+  padding: z
+    .enum(["masked", "as-published"])
+    .default("masked")
+    .describe("`as-published`: no mask, so that the zeros after short dialogues are pooled and enter the L1 loss"),
 });
 
 const VARIANTS = {

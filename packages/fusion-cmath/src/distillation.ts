@@ -38,22 +38,33 @@ import { z } from "zod";
 import { affineSpecs, gaussian, gaussianSpecs } from "./layers.ts";
 
 export const hierarchicalDistillationOptions = z.strictObject({
-  /** λ_f of the fine streams' cross-entropies; 0 leaves them out. */
-  fineWeight: z.number().nonnegative().default(1),
-  /** λ_kd of the divergences between predictions; 0 leaves them out. */
-  logitWeight: z.number().nonnegative().default(1),
-  /** λ_vd of the divergences between distributions; 0 leaves them out. */
-  latentWeight: z.number().nonnegative().default(0.1),
+  fineWeight: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("λ_f of the fine streams' cross-entropies; 0 leaves them out"),
+  logitWeight: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("λ_kd of the divergences between predictions; 0 leaves them out"),
+  latentWeight: z
+    .number()
+    .nonnegative()
+    .default(0.1)
+    .describe("λ_vd of the divergences between distributions; 0 leaves them out"),
   temperature: z.number().positive().default(1),
-  /** Multiplies the divergences between predictions by the squared temperature. */
-  scaleT2: z.boolean().default(false),
-  /** KL(teacher ‖ student), KL(student ‖ teacher), or their mean. */
-  direction: z.enum(["forward", "reverse", "both"]).default("forward"),
-  /** Keeps the fine level from teaching the coarse one. */
-  detachTeacher: z.boolean().default(true),
+  scaleT2: z
+    .boolean()
+    .default(false)
+    .describe("multiplies the divergences between predictions by the squared temperature"),
+  direction: z
+    .enum(["forward", "reverse", "both"])
+    .default("forward")
+    .describe("KL(teacher ‖ student), KL(student ‖ teacher), or their mean"),
+  detachTeacher: z.boolean().default(true).describe("keeps the fine level from teaching the coarse one"),
   classWeights: classWeightsOption.default("none"),
-  /** Before the fine classifiers. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("before the fine classifiers"),
 });
 
 export type HierarchicalDistillationOptions = z.output<typeof hierarchicalDistillationOptions>;

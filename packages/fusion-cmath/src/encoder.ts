@@ -49,24 +49,26 @@ const SLOPE = 0.01;
 const SPEAKERS = "cmath.speakers";
 
 const settings = z.strictObject({
-  /** Width d of every stream, even. */
-  dim: z.int().positive().multipleOf(2).default(256),
-  /** Width of the U-Net's middle; null = 2·dim. */
-  middleDim: z.int().positive().nullable().default(null),
+  dim: z.int().positive().multipleOf(2).default(256).describe("width d of every stream, even"),
+  middleDim: z.int().positive().nullable().default(null).describe("width of the U-Net's middle; null = 2·dim"),
   /** Utterances that a convolution sees, odd. */
   kernel: z
     .int()
     .positive()
     .refine((kernel) => kernel % 2 === 1, "kernel must be odd, so that an utterance lies in its middle")
     .default(3),
-  /** `unet`, or `linear`: without modality reconstruction, one linear map of the features. */
-  compression: z.enum(["unet", "linear"]).default("unet"),
-  /** How the encoder's middle reaches the decoder. */
-  skip: z.enum(["add", "concat", "none"]).default("add"),
-  /** λ of the reconstruction loss; 0 = no decoder. */
-  reconstructionWeight: z.number().nonnegative().optional(),
-  /** `mean`: squared error per utterance and feature; `squared`: per dialogue; `root`: its root (Frobenius norm). */
-  reconstructionNorm: z.enum(["mean", "squared", "root"]).default("mean"),
+  compression: z
+    .enum(["unet", "linear"])
+    .default("unet")
+    .describe("`unet`, or `linear`: without modality reconstruction, one linear map of the features"),
+  skip: z.enum(["add", "concat", "none"]).default("add").describe("how the encoder's middle reaches the decoder"),
+  reconstructionWeight: z.number().nonnegative().optional().describe("λ of the reconstruction loss; 0 = no decoder"),
+  reconstructionNorm: z
+    .enum(["mean", "squared", "root"])
+    .default("mean")
+    .describe(
+      "`mean`: squared error per utterance and feature; `squared`: per dialogue; `root`: its root (Frobenius norm)",
+    ),
   positions: z.boolean().default(true),
   speakers: z.boolean().default(true),
   dropout: z.number().min(0).lt(1).default(0.5),

@@ -7,26 +7,42 @@ const settings = z.strictObject({
    * themselves only, so that every modality keeps a fine stream.
    */
   central: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).default("rotate"),
-  /** `central`: asymmetric; `symmetric`: every modality stands among equals; `self`: nobody asks anybody. */
-  interaction: z.enum(["central", "symmetric", "self"]).default("central"),
+  interaction: z
+    .enum(["central", "symmetric", "self"])
+    .default("central")
+    .describe("`central`: asymmetric; `symmetric`: every modality stands among equals; `self`: nobody asks anybody"),
   numBlocks: z.int().positive().default(1),
   numHeads: z.int().positive().default(8),
-  /** Width of the feed-forward layers; null = the width of the streams. */
-  feedForwardDim: z.int().positive().nullable().default(null),
-  /** What of an auxiliary's answer is admitted, by feature: each on its own, by a softmax over them, or everything. */
-  gate: z.enum(["sigmoid", "softmax", "none"]).default("sigmoid"),
+  feedForwardDim: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("width of the feed-forward layers; null = the width of the streams"),
+  gate: z
+    .enum(["sigmoid", "softmax", "none"])
+    .default("sigmoid")
+    .describe(
+      "what of an auxiliary's answer is admitted, by feature: each on its own, by a softmax over them, or everything",
+    ),
   dropout: z.number().min(0).lt(1).default(0.5),
   /**
    * From fine to coarse: one normal distribution from all streams (`concat`), the product of one per modality and a
    * standard normal (`poe`), their mixture matched in mean and variance (`moe`), or no distribution (`deterministic`).
    */
   fusion: z.enum(["concat", "poe", "moe", "deterministic"]).default("concat"),
-  /** Width of the coarse representation; null = that of the streams. */
-  latentDim: z.int().positive().nullable().default(null),
-  /** β of the divergence from a standard normal; 0 leaves it out. */
-  priorWeight: z.number().nonnegative().optional(),
-  /** Share of training over which β rises from 0. */
-  priorWarmup: z.number().min(0).max(1).default(0.2),
+  latentDim: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("width of the coarse representation; null = that of the streams"),
+  priorWeight: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe("β of the divergence from a standard normal; 0 leaves it out"),
+  priorWarmup: z.number().min(0).max(1).default(0.2).describe("share of training over which β rises from 0"),
 });
 
 export const cmathFusionOptions = settings

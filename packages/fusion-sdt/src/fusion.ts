@@ -15,8 +15,10 @@ import { addN, div, exp, maximum, mean, mul, sub, type Tensor, type Tensor2D, ze
 import { z } from "zod";
 
 const settings = z.strictObject({
-  /** `as-published`: the official code; `as-described`: the paper's figure. Sets the default of `gate`. */
-  variant: z.enum(["as-published", "as-described"]).default("as-published"),
+  variant: z
+    .enum(["as-published", "as-described"])
+    .default("as-published")
+    .describe("`as-published`: the official code; `as-described`: the paper's figure. Sets the default of `gate`"),
   /**
    * `learned`: g = softmax over modalities of W·H; `bare`: of H itself; `scalar`: one weight per modality and
    * utterance, the mean of W·H over features; `mean`, `sum`, `concat`: no gate.

@@ -21,21 +21,28 @@ import { addN, mul, relu, type Tensor, type Tensor2D } from "@tensorflow/tfjs-co
 import { z } from "zod";
 
 const settings = z.strictObject({
-  /** Temperature T of teacher and students in the divergence. */
-  temperature: z.number().positive().default(1),
-  /** γ1, weight of the fused cross-entropy. */
-  taskWeight: z.number().nonnegative().default(1),
-  /** γ2, weight of the students' cross-entropies (hard labels); 0 removes them. */
-  hardWeight: z.number().nonnegative().default(1),
-  /** γ3, weight of the divergences (soft labels); 0 removes them. */
-  softWeight: z.number().nonnegative().default(1),
-  /** Keeps the divergence from training the teacher; the official code lets it. */
-  detachTeacher: z.boolean().default(false),
-  /** Multiplies the divergence by T², after Hinton et al. 2015; the official code does not. */
-  scaleT2: z.boolean().default(false),
+  temperature: z.number().positive().default(1).describe("temperature T of teacher and students in the divergence"),
+  taskWeight: z.number().nonnegative().default(1).describe("γ1, weight of the fused cross-entropy"),
+  hardWeight: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("γ2, weight of the students' cross-entropies (hard labels); 0 removes them"),
+  softWeight: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .describe("γ3, weight of the divergences (soft labels); 0 removes them"),
+  detachTeacher: z
+    .boolean()
+    .default(false)
+    .describe("keeps the divergence from training the teacher; the official code lets it"),
+  scaleT2: z
+    .boolean()
+    .default(false)
+    .describe("multiplies the divergence by T², after Hinton et al. 2015; the official code does not"),
   classWeights: classWeightsOption.default("none"),
-  /** Dropout before the students' linear layers. */
-  dropout: z.number().min(0).lt(1).default(0.5),
+  dropout: z.number().min(0).lt(1).default(0.5).describe("dropout before the students' linear layers"),
 });
 
 /** Without γ1 labels reach the fused classifier, which predicts, only through students that teach it back. */

@@ -7,10 +7,12 @@ export const SELECTION_METRICS = Object.keys(METRICS) as [MetricName, ...MetricN
 
 export const trainerOptions = z.strictObject({
   epochs: z.int().positive().default(60),
-  /** Dialogues per training batch. */
-  batchSize: z.int().positive().default(16),
-  /** Dialogues per evaluation batch; changes no number, only memory and speed. */
-  evaluationBatchSize: z.int().positive().default(16),
+  batchSize: z.int().positive().default(16).describe("dialogues per training batch"),
+  evaluationBatchSize: z
+    .int()
+    .positive()
+    .default(16)
+    .describe("dialogues per evaluation batch; changes no number, only memory and speed"),
   /**
    * The epoch with the best value of this metric on the validation part is the result; the earliest on ties. null = the
    * usual one of the task: weighted-f1, macro-f1 (several labels) or mae (scores).

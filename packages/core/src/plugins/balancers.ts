@@ -21,8 +21,10 @@ export const ogmGePlugin = definePlugin({
   options: z.strictObject({
     ...modulationOptions,
     alpha: modulationOptions.alpha.default(0.5),
-    /** Generalisation enhancement: normal noise with the standard deviation of each unscaled gradient. */
-    noise: z.boolean().default(true),
+    noise: z
+      .boolean()
+      .default(true)
+      .describe("generalisation enhancement: normal noise with the standard deviation of each unscaled gradient"),
   }),
   create: ({ noise, ...options }, site) =>
     createModulation({ reference: meanOfOthers, noise: noise ? "unscaled" : "none" }, options, site),

@@ -23,8 +23,7 @@ export const PLAIN_OBJECTIVES: Readonly<Record<TaskType, string>> = {
 
 const crossEntropyOptions = z.strictObject({
   classWeights: classWeightsOption.default("none"),
-  /** Focal exponent; 0 is plain cross-entropy. */
-  focalGamma: z.number().nonnegative().default(0),
+  focalGamma: z.number().nonnegative().default(0).describe("focal exponent; 0 is plain cross-entropy"),
 });
 
 export const crossEntropyPlugin = definePlugin({
@@ -75,8 +74,7 @@ export const huberPlugin = definePlugin({
   tasks: ["regression"],
   summary: "Squared error of the score up to delta, absolute beyond it",
   options: z.strictObject({
-    /** In the unit of the scores. */
-    delta: z.number().positive().default(1),
+    delta: z.number().positive().default(1).describe("in the unit of the scores"),
   }),
   create: ({ delta }) => onLogits((logits, targets) => huberLoss(logits, targets, delta)),
 });

@@ -8,8 +8,7 @@ import { type FolderOptions, loadFolder } from "../folder/load-folder.ts";
 
 /** null = as the folder's description says. */
 const shared = {
-  /** One of the folder's `targets` in place of its `labels`. */
-  target: z.string().min(1).nullable().default(null),
+  target: z.string().min(1).nullable().default(null).describe("one of the folder's `targets` in place of its `labels`"),
   modalities: z.array(z.string().min(1)).min(1).nullable().default(null),
   validFraction: z.number().gt(0).lt(1).nullable().default(null),
   validSeed: z.int().nonnegative().nullable().default(null),
@@ -34,8 +33,7 @@ export const folderPlugin = definePlugin({
   name: "folder",
   summary: "Any feature folder with a dataset.yaml",
   options: z.strictObject({
-    /** Relative to the data root, or absolute. */
-    path: z.string().min(1),
+    path: z.string().min(1).describe("relative to the data root, or absolute"),
     ...shared,
   }),
   create: ({ path, ...options }, { dataRoot }) => {
