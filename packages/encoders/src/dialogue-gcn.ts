@@ -63,7 +63,7 @@ export const dialogueGcnOptions = z.strictObject({
     .enum(["gru", "lstm"])
     .default("gru")
     .describe("what runs over the dialogue before the graph, in both directions"),
-  numLayers: z.int().positive().default(1),
+  numLayers: z.int().positive().default(1).describe("recurrent layers of the context"),
   dropout: z.number().min(0).lt(1).default(0.5).describe("between layers of the context, and on the graph's features"),
   past: windowOption.default(10),
   future: windowOption.default(10),

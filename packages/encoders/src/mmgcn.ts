@@ -66,7 +66,7 @@ export const mmgcnOptions = z.strictObject({
     .describe("η: layer l learns a share log(η / l + 1) of its map, the rest is the identity"),
   crossWeight: z.number().nonnegative().default(0.7).describe("γ: weight of edges between modalities"),
   dropout: z.number().min(0).lt(1).default(0.4).describe("on the graph's input and after every layer"),
-  speakers: z.boolean().default(true),
+  speakers: z.boolean().default(true).describe("speaker embedding"),
   contextual: z
     .union([z.enum(["all", "none"]), z.array(z.string().min(1)).min(1)])
     .optional()

@@ -39,20 +39,33 @@ const settings = z.strictObject({
     ),
   dim: z.int().positive().multipleOf(2).default(1024).describe("width of every stream; a multiple of numHeads, even"),
   numHeads: z.int().positive().default(8),
-  numLayers: z.int().positive().default(1),
-  dropout: z.number().min(0).lt(1).default(0.5),
+  numLayers: z.int().positive().default(1).describe("layers of each transformer"),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.5)
+    .describe("on the embedded input, the attention, after gelu, before both residuals"),
   paths: z.enum(["both", "intra", "inter"]).default("both").describe("which transformers each modality gets"),
   /**
    * Gate on each transformer's output Y: σ(G·Y)⊙Y with G `learned`; `identity`: G fixed to the identity (the official
    * code on MELD); `bare`: the same without carrying the matrices; `none`: Y itself.
    */
-  unimodalGate: z.enum(["learned", "identity", "bare", "none"]).optional(),
+  unimodalGate: z
+    .enum(["learned", "identity", "bare", "none"])
+    .optional()
+    .describe(
+      "learned; identity: G frozen as the identity, carried in weights (the code on MELD); bare: the same without the matrices; none: F = Y. bare for as-described",
+    ),
   inputDropout: z
     .enum(["per-transformer", "per-modality"])
     .optional()
     .describe("dropout of the embedded input: drawn in each transformer (code), or once per modality (figure)"),
-  positions: z.boolean().default(true),
-  speakers: z.boolean().default(true),
+  positions: z
+    .boolean()
+    .default(true)
+    .describe("position encoding; without it permuting utterances permutes the streams"),
+  speakers: z.boolean().default(true).describe("speaker embedding"),
 });
 
 const VARIANTS = {

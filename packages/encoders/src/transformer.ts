@@ -35,7 +35,7 @@ export const transformerOptions = z.strictObject({
   numLayers: z.int().positive().default(1),
   feedForwardFactor: z.int().positive().default(4).describe("width of the feed-forward layer as a multiple of dim"),
   dropout: z.number().min(0).lt(1).default(0.5),
-  speakers: z.boolean().default(true),
+  speakers: z.boolean().default(true).describe("speaker embedding"),
 });
 
 export type TransformerOptions = z.output<typeof transformerOptions>;

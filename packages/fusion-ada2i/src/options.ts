@@ -23,7 +23,10 @@ const given = z.strictObject({
    * Adaptive modality weighting (AMW) of the classifier. `channel`: unit features, and unit weights over the classes of
    * each channel (code); `cosine`: unit weights over the channels of each class and modality (paper); `none`: linear.
    */
-  weighting: z.enum(["channel", "cosine", "none"]).optional(),
+  weighting: z
+    .enum(["channel", "cosine", "none"])
+    .optional()
+    .describe("unit weights over the classes of a channel, or over the channels of a class; none"),
   scale: z.number().positive().default(1).describe("multiplies AMW's logits"),
   head: z
     .enum(["weighted", "perceptron"])

@@ -6,13 +6,16 @@ const settings = z.strictObject({
    * Which modalities lead, each with its own parameters: `rotate` = every one in turn, or names. The others look at
    * themselves only, so that every modality keeps a fine stream.
    */
-  central: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).default("rotate"),
+  central: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .default("rotate")
+    .describe("every modality in turn; or a name, or a list of names: the others look at themselves only"),
   interaction: z
     .enum(["central", "symmetric", "self"])
     .default("central")
     .describe("`central`: asymmetric; `symmetric`: every modality stands among equals; `self`: nobody asks anybody"),
   numBlocks: z.int().positive().default(1),
-  numHeads: z.int().positive().default(8),
+  numHeads: z.int().positive().default(8).describe("divides d"),
   feedForwardDim: z
     .int()
     .positive()
@@ -30,7 +33,10 @@ const settings = z.strictObject({
    * From fine to coarse: one normal distribution from all streams (`concat`), the product of one per modality and a
    * standard normal (`poe`), their mixture matched in mean and variance (`moe`), or no distribution (`deterministic`).
    */
-  fusion: z.enum(["concat", "poe", "moe", "deterministic"]).default("concat"),
+  fusion: z
+    .enum(["concat", "poe", "moe", "deterministic"])
+    .default("concat")
+    .describe("poe, moe, or deterministic: μ alone"),
   latentDim: z
     .int()
     .positive()

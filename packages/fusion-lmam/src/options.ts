@@ -20,28 +20,58 @@ export const OUTPUT_ACTIVATIONS = ["gelu", "relu", "tanh", "identity"] as const;
 export const DESCRIBED_RANK = 16;
 
 const givenOptions = z.strictObject({
-  variant: z.enum(VARIANTS).default("as-published"),
-  placement: z.enum(PLACEMENTS).default("late"),
-  rank: z.int().positive().nullable().optional(),
-  allowLargeRank: z.boolean().default(false),
-  mode: z.enum(MODES).optional(),
-  anchor: z.string().min(1).nullable().optional(),
-  postForm: z.enum(POST_FORMS).default("geluSum"),
-  bias: z.enum(BIASES).optional(),
-  augment: z.enum(AUGMENTS).default("none"),
-  valueSpace: z.enum(VALUE_SPACES).default("model"),
-  sharing: z.enum(SHARINGS).default("all"),
-  scoreActivation: z.enum(SCORE_ACTIVATIONS).default("tanh"),
-  reduce: z.enum(REDUCTIONS).default("sum"),
-  residual: z.boolean().default(true),
+  variant: z
+    .enum(VARIANTS)
+    .default("as-published")
+    .describe("sets the defaults of rank, mode (and with them anchor, bias); an option that is given wins"),
+  placement: z
+    .enum(PLACEMENTS)
+    .default("late")
+    .describe(
+      "behind the encoder; early: before it; early-residual: before it, with a linear map of all modalities added",
+    ),
+  rank: z.int().positive().nullable().optional().describe("rank of the matching weight; null = full"),
+  allowLargeRank: z
+    .boolean()
+    .default(false)
+    .describe("permits d/2 < rank ≤ d, where factors have more parameters than the full weight"),
+  mode: z.enum(MODES).optional().describe("which rows ask and which answer: see the README of packages/fusion-lmam"),
+  anchor: z.string().min(1).nullable().optional().describe("name of the anchor modality"),
+  postForm: z
+    .enum(POST_FORMS)
+    .default("geluSum")
+    .describe("gelu before the sum over modalities, or after it (sumGelu, for allPairs with residual only)"),
+  bias: z.enum(BIASES).optional().describe("rank: c in the rank's space, feature: b in the model's space, none"),
+  augment: z
+    .enum(AUGMENTS)
+    .default("none")
+    .describe("both appends a constant 1 to query and memory rows; U, V are then [d + 1, r]"),
+  valueSpace: z
+    .enum(VALUE_SPACES)
+    .default("model")
+    .describe("rank pools Uᵀ t and maps the result back: lmam.value.weight [d, r], lmam.value.bias [d]"),
+  sharing: z
+    .enum(SHARINGS)
+    .default("all")
+    .describe("one weight, one perQueryModality, or one perPair of query and memory"),
+  scoreActivation: z.enum(SCORE_ACTIVATIONS).default("tanh").describe("or identity, or scaled: s / √(r or d)"),
+  reduce: z
+    .enum(REDUCTIONS)
+    .default("sum")
+    .describe("mean divides each sum over modalities by its number of terms (the residual's too)"),
+  residual: z.boolean().default(true).describe("adds the anchor, or the sum of all modalities"),
   outputProjection: z
     .strictObject({ units: z.int().positive(), activation: z.enum(OUTPUT_ACTIVATIONS).default("gelu") })
     .nullable()
     .default(null),
-  attentionDropout: z.number().min(0).lt(1).default(0),
-  causal: z.boolean().default(false),
-  maskOutput: z.boolean().default(true),
-  initStddev: z.number().positive().default(0.01),
+  attentionDropout: z.number().min(0).lt(1).default(0).describe("dropout on the attention"),
+  causal: z.boolean().default(false).describe("utterance i attends to memory rows j ≤ i only"),
+  maskOutput: z.boolean().default(true).describe("zeros where no modality was observed"),
+  initStddev: z
+    .number()
+    .positive()
+    .default(0.01)
+    .describe("standard deviation of the entries of W, or of U Vᵀ, at the start"),
 });
 
 type GivenOptions = z.output<typeof givenOptions>;

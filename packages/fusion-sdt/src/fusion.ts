@@ -23,7 +23,10 @@ const settings = z.strictObject({
    * `learned`: g = softmax over modalities of W·H; `bare`: of H itself; `scalar`: one weight per modality and
    * utterance, the mean of W·H over features; `mean`, `sum`, `concat`: no gate.
    */
-  gate: z.enum(["learned", "bare", "scalar", "mean", "sum", "concat"]).optional(),
+  gate: z
+    .enum(["learned", "bare", "scalar", "mean", "sum", "concat"])
+    .optional()
+    .describe("how streams are weighed: see the README of packages/fusion-sdt"),
 });
 
 export const sdtFusionOptions = settings.transform(({ variant, gate }) => ({
