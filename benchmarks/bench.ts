@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { MerclabError } from "@merclab/core";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { parseCount, parseSeconds } from "../packages/cli/src/commands/parse-numbers.ts";
 import { EXIT, printError, printJson, printNote, printText } from "../packages/cli/src/output.ts";
 import { openSite } from "../packages/cli/src/site.ts";
 import { defaultThreads, describeMachine, findPython } from "./machine.ts";
@@ -114,22 +115,6 @@ function parseNames(text: string): string[] {
     throw new InvalidArgumentError(`"${twice}" is there twice.`);
   }
   return names;
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === "" || !Number.isFinite(seconds) || seconds < 0) {
-    throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
-  }
-  return seconds;
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1.");
-  }
-  return count;
 }
 
 // The sides and the temporary folder go with this process.

@@ -3,7 +3,7 @@ import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, typ
 import type { Command } from "commander";
 import { openSite, type Site } from "../site.ts";
 import { checkTables } from "../tables.ts";
-import { parseCount } from "./parse-count.ts";
+import { parseCount } from "./parse-numbers.ts";
 
 export interface PlanOptions {
   readonly data?: string;

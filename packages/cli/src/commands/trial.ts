@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { EXIT } from "../output.ts";
 import { openSite, versions } from "../site.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
-import { parseCount } from "./parse-count.ts";
+import { parseCount } from "./parse-numbers.ts";
 
 interface TrialOptions {
   readonly data?: string;

@@ -1,4 +1,4 @@
-// Numbers of things on the command line.
+// Numbers on the command line.
 import { InvalidArgumentError } from "commander";
 
 /** A whole number from 1, as an argument of an option. */
