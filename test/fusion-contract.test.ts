@@ -61,15 +61,15 @@ const METHODS: readonly Method[] = [
       text: "central" in more,
     }),
   ),
-  ...(["early", "early-residual"] as const).flatMap((placement): Method[] => [
+  ...(["early", "early-residual", "parallel"] as const).flatMap((placement): Method[] => [
     {
-      name: `LMAM, ${placement}, before the transformer`,
+      name: `LMAM, ${placement}, and the transformer`,
       encoder: ["transformer", { dim: 4, numHeads: 2, dropout: 0.1 }],
       fusion: ["lmam", { rank: 2, mode: "allPairs", placement }],
       idle: /\.k\.bias$/,
     },
     {
-      name: `LMAM, ${placement}, before CMATH's encoder`,
+      name: `LMAM, ${placement}, and CMATH's encoder`,
       encoder: ["cmath", { dim: 4, dropout: 0.1 }],
       fusion: ["lmam", { mode: "allPairs", bias: "none", placement }],
     },

@@ -30,6 +30,11 @@ const METHODS: readonly Method[] = [
     fusion: ["lmam", { ...LMAM, placement: "early-residual" }],
   },
   {
+    name: "DialogueRNN with LMAM beside it",
+    encoder: ["dialogue-rnn", { dim: 3, globalDim: 3, partyDim: 2, dropout: 0.1 }],
+    fusion: ["lmam", { ...LMAM, placement: "parallel", width: 4 }],
+  },
+  {
     name: "DialogueRNN in both directions with listeners, per modality",
     encoder: [
       "dialogue-rnn",

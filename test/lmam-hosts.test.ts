@@ -49,27 +49,31 @@ describe("parameters of the hosts in LMAM's release", () => {
     expect(ours + TEXT_NORMS + heads).toBe(7_630_142);
   });
 
-  // The release runs LMAM beside the host and adds both up, which is none of our placements: counted by parts.
-  it("DialogueRNN with LMAM beside it: maps of the raw features to 512, and LMAM", () => {
-    const host = 7_630_142;
-    const beside = count({ encoder: ["linear", { dim: 512 }], fusion: ["lmam", {}] }) - map(512, CLASSES);
-    expect(host + beside).toBe(9_403_710);
+  it("DialogueRNN with LMAM beside it: maps of the raw features to 512, LMAM, and 256 to 512 behind the host", () => {
+    const ours = count({
+      encoder: ["dialogue-rnn", DIALOGUE_RNN],
+      fusion: ["lmam", { placement: "parallel", width: 512 }],
+    });
+    expect(ours + TEXT_NORMS).toBe(9_403_710);
   });
 });
 
 describe("LMAM behind a host of one stream", () => {
-  it.each(["dialogue-rnn", "dialogue-gcn"])("%s is refused, and works before it or per modality", (encoder) => {
-    expect(() => modelOf({ encoder: [encoder, { dim: 8 }], fusion: ["lmam", { rank: 2 }] })).toThrow(
-      /one stream of all of them \(joint\)/,
-    );
-    for (const placement of ["early", "early-residual"]) {
-      expect(
-        modelOf({ encoder: [encoder, { dim: 8 }], fusion: ["lmam", { rank: 2, placement }] }).count.total,
-      ).toBeGreaterThan(0);
-    }
-    const apart = modelOf({ encoder: [encoder, { dim: 8, input: "per-modality" }], fusion: ["lmam", { rank: 2 }] });
-    expect(apart.count.total).toBeGreaterThan(0);
-  });
+  it.each(["dialogue-rnn", "dialogue-gcn"])(
+    "%s is refused, and works before it, beside it or per modality",
+    (encoder) => {
+      expect(() => modelOf({ encoder: [encoder, { dim: 8 }], fusion: ["lmam", { rank: 2 }] })).toThrow(
+        /one stream of all of them \(joint\)/,
+      );
+      for (const placement of ["early", "early-residual", "parallel"]) {
+        expect(
+          modelOf({ encoder: [encoder, { dim: 8 }], fusion: ["lmam", { rank: 2, placement }] }).count.total,
+        ).toBeGreaterThan(0);
+      }
+      const apart = modelOf({ encoder: [encoder, { dim: 8, input: "per-modality" }], fusion: ["lmam", { rank: 2 }] });
+      expect(apart.count.total).toBeGreaterThan(0);
+    },
+  );
 
   it("is not refused where there is but one modality, which is its own memory", () => {
     const model = modelOf({ encoder: ["dialogue-rnn", { dim: 8 }], fusion: ["lmam", { rank: 2 }] }, ["text"]);

@@ -50,6 +50,7 @@ export const FUSIONS: readonly FusionChoice[] = [
   { choice: ["lmam", {}] },
   { choice: ["lmam", { variant: "as-described", rank: 2 }] },
   { choice: ["lmam", { rank: 2, placement: "early-residual" }] },
+  { choice: ["lmam", { rank: 2, placement: "parallel" }] },
   { choice: ["ada2i", { rank: 2 }], streams: true, alone: true },
   { choice: ["ada2i", { variant: "as-described", rank: 2 }], streams: true, alone: true, auxiliary: true },
   { choice: ["cmath", { numHeads: 2 }], streams: true, latent: true },

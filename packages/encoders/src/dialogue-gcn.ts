@@ -1,7 +1,7 @@
 // DialogueGCN: Ghosal, Majumder, Poria, Chhaya, Gelbukh, "DialogueGCN: A Graph Convolutional Neural Network for Emotion
 // Recognition in Conversation", EMNLP 2019. Utterances are nodes; each sees the ones in a window of its past and future,
 // by edges that attention weighs, through weights of the relation: who speaks, who is seen, and whether before or after.
-// The graph is a dense mask per dialogue.
+// The graph is a dense mask per dialogue. At the end every utterance attends to all of its dialogue (nodal attention).
 import {
   applyGru,
   applyLstm,
@@ -42,6 +42,7 @@ import {
   type Tensor,
   type Tensor2D,
   type Tensor3D,
+  tanh,
   tensor3d,
   transpose,
 } from "@tensorflow/tfjs-core";
@@ -73,6 +74,7 @@ export const dialogueGcnOptions = z.strictObject({
     .nullable()
     .default(null)
     .describe("basis matrices that the relations' weights are sums of; null = weights of their own"),
+  nodalAttention: z.boolean().default(true).describe("attention over the whole dialogue, last"),
   input: inputOption.default("concatenated"),
 });
 
@@ -118,7 +120,8 @@ export function createDialogueGcnEncoder(options: DialogueGcnOptions, site: Enco
           const [nodes, name] = [contexts[s] as Tensor2D, nameOf(sequence)];
           const sites = contextWithin(context, sequence.name);
           const graph = convolve(parameters, name, nodes, window, inputs, site.numSpeakers, options, sites);
-          return [sequence.name, concatLast([nodes, graph])];
+          const both = concatLast([nodes, graph]);
+          return [sequence.name, options.nodalAttention ? attendNodes(parameters, name, both, inputs.layout) : both];
         }),
       );
     },
@@ -144,7 +147,7 @@ const relationsPerSpeaker = (numSpeakers: number): number => 2 * numSpeakers;
 function graphSpecs(
   name: string,
   { contextDim, graphDim }: Widths,
-  { numBases }: DialogueGcnOptions,
+  { dim, numBases, nodalAttention }: DialogueGcnOptions,
   numSpeakers: number,
 ): ParameterSpec[] {
   const relations = numSpeakers * relationsPerSpeaker(numSpeakers);
@@ -160,6 +163,7 @@ function graphSpecs(
     { name: `${name}.conv1.root`, shape: [contextDim, graphDim], initial },
     ...linearSpecs(`${name}.conv2.neighbours`, graphDim, graphDim, false),
     ...linearSpecs(`${name}.conv2.root`, graphDim, graphDim),
+    ...(nodalAttention ? linearSpecs(`${name}.nodal`, dim, dim) : []),
   ];
 }
 
@@ -244,6 +248,21 @@ function convolve(
   const neighbours = matMul(add(window.before, window.after) as Tensor3D, padTokens(first, layout)) as Tensor3D;
   const summed = linear(parameters, `${name}.conv2.neighbours`, packTokens(neighbours, layout));
   return relu(add(summed, linear(parameters, `${name}.conv2.root`, first)));
+}
+
+/**
+ * What each utterance takes from all of its dialogue, `β_i = softmax_j tanh((W x_i + b) · x_j)`, `Σ_j β_ij x_j`: the
+ * matching attention of the authors' code, where the paper's has neither tanh nor bias.
+ *
+ * @param rows `[tokens, dim]`
+ * @returns `[tokens, dim]`
+ */
+function attendNodes(parameters: Parameters, name: string, rows: Tensor2D, layout: Layout): Tensor2D {
+  const nodes = padTokens(rows, layout);
+  const asking = padTokens(linear(parameters, `${name}.nodal`, rows), layout);
+  const mask = reshape(layout.mask, [layout.batch, 1, layout.time]);
+  const beta = maskedSoftmax(tanh(matMul(asking, nodes, false, true)), mask);
+  return packTokens(matMul(beta, nodes) as Tensor3D, layout);
 }
 
 /** `[1, time, time]` */

@@ -49,7 +49,7 @@ describe("parameters of dialogue-rnn", () => {
 
 describe("parameters of dialogue-gcn", () => {
   const relations = 2 * S * S;
-  const rest = 6 * 6 + 6 * 2 + 2 * (2 * 2) + 2; // edges, root of the first layer, second layer
+  const rest = 6 * 6 + 6 * 2 + 2 * (2 * 2) + 2 + 8 * 8 + 8; // edges, root of the first layer, second layer, nodal
 
   it.each([
     ["gru", 3],

@@ -72,6 +72,7 @@ describe("options", () => {
       past: 10,
       future: 10,
       numBases: null,
+      nodalAttention: true,
       input: "concatenated",
     });
     expect(defaults("mmgcn")).toEqual({

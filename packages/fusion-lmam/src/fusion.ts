@@ -58,15 +58,15 @@ interface Matched {
 
 /** @throws MerclabError `combination` when anchor or rank do not fit the encoder */
 export function createLmam(options: LmamOptions, site: FusionSite): Fusion {
-  const { dim } = site;
-  const { outputProjection, placement } = options;
+  const { outputProjection, placement, width } = options;
+  const dim = width ?? site.dim;
   checkRank(options, dim);
   checkStreams(options, site);
   const modalities = placement === "late" ? site.modalities : (site.featureModalities ?? site.modalities);
   const matches = planMatches(options, modalities);
   return {
     dim: outputProjection?.units ?? dim,
-    ...(placement === "late" ? {} : { placement }),
+    ...(placement === "late" ? {} : { placement, featureDim: dim }),
     gives: new Set(),
     parameters: lmamSpecs(options, matches, dim),
     apply(parameters, streams, inputs, context) {
@@ -82,7 +82,7 @@ function checkStreams({ placement }: LmamOptions, { modalities, featureModalitie
       "combination",
       `lmam behind the encoder matches modalities, and this encoder gives one stream of all of them (${modalities[0]})`,
       {
-        hint: "Place it before the encoder (placement: early or early-residual), or set the encoder's input: per-modality.",
+        hint: "Place it before or beside the encoder (placement: early, early-residual or parallel), or set the encoder's input: per-modality.",
       },
     );
   }

@@ -12,8 +12,8 @@ export const VALUE_SPACES = ["model", "rank"] as const;
 export const SHARINGS = ["all", "perQueryModality", "perPair"] as const;
 export const SCORE_ACTIVATIONS = ["tanh", "identity", "scaled"] as const;
 export const REDUCTIONS = ["sum", "mean"] as const;
-/** Behind the encoder, or before it with or without a linear map of all modalities beside the fused sequence. */
-export const PLACEMENTS = ["late", "early", "early-residual"] as const;
+/** Behind the encoder; before it, with or without a linear map of all modalities beside the fused sequence; beside it. */
+export const PLACEMENTS = ["late", "early", "early-residual", "parallel"] as const;
 export const OUTPUT_ACTIVATIONS = ["gelu", "relu", "tanh", "identity"] as const;
 
 /** No source gives the paper's ranks; 16 is our choice. */
@@ -28,8 +28,13 @@ const givenOptions = z.strictObject({
     .enum(PLACEMENTS)
     .default("late")
     .describe(
-      "behind the encoder; early: before it; early-residual: before it, with a linear map of all modalities added",
+      "behind the encoder; early: before it; early-residual: before it, with a linear map of all modalities added; parallel: beside it, both are added",
     ),
+  width: z
+    .int()
+    .positive()
+    .optional()
+    .describe("width that features are mapped to before or beside the encoder; the encoder's where absent"),
   rank: z.int().positive().nullable().optional().describe("rank of the matching weight; null = full"),
   allowLargeRank: z
     .boolean()
@@ -110,7 +115,7 @@ interface Conflict {
 }
 
 function conflicts(options: LmamOptions): Conflict[] {
-  const { rank, mode, anchor, bias, augment, valueSpace, sharing, postForm, residual } = options;
+  const { placement, width, rank, mode, anchor, bias, augment, valueSpace, sharing, postForm, residual } = options;
   const found: Conflict[] = [];
   const refuse = (when: boolean, option: keyof LmamOptions, reason: string): void => {
     if (when) {
@@ -118,6 +123,11 @@ function conflicts(options: LmamOptions): Conflict[] {
     }
   };
   const full = rank === null;
+  refuse(
+    placement === "late" && width !== undefined,
+    "width",
+    "behind the encoder lmam has the encoder's width; set the encoder's dim, or another placement",
+  );
   refuse(full && bias === "rank", "bias", "a bias in rank space needs a rank; the full weight takes feature or none");
   refuse(full && augment === "both", "augment", "the constant 1 is appended to low-rank factors; give a rank");
   refuse(full && valueSpace === "rank", "valueSpace", "values in rank space need a rank; the full weight has none");

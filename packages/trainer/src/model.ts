@@ -33,7 +33,7 @@ import {
   withVisiblePadding,
 } from "@merclab/core";
 import { add, addN, matMul, minimum, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
-import { placeEarly } from "./placement.ts";
+import { placeEarly, placeParallel } from "./placement.ts";
 
 /** A loss, and the logits of single modalities where the balancer asks for them. */
 export interface ModelLoss extends Loss {
@@ -107,7 +107,11 @@ function createPlaced({ encoder, fusion }: ModelParts, site: ModelSite) {
   if (created.placement === undefined) {
     return { encoder: host, fusion: created };
   }
-  return placeEarly(created, host.dim, site.modalities, (fused) =>
+  const dim = created.featureDim ?? host.dim;
+  if (created.placement === "parallel") {
+    return placeParallel(created, dim, site.modalities, host);
+  }
+  return placeEarly(created, dim, site.modalities, (fused) =>
     encoder.plugin.create(encoder.options, { modalities: [fused], numSpeakers: site.numSpeakers }),
   );
 }

@@ -120,9 +120,12 @@ export interface Fusion extends Module {
   readonly seesPadding?: boolean;
   /**
    * Where the fusion stands: behind the encoder (absent), or before it, which then encodes the fused sequence; with a
-   * residual, a linear map of all modalities is added to that sequence.
+   * residual, a linear map of all modalities is added to that sequence. In parallel both see the features, and a linear
+   * map of the encoder's streams is added to what the fusion makes of them.
    */
-  readonly placement?: "early" | "early-residual";
+  readonly placement?: "early" | "early-residual" | "parallel";
+  /** Width that features are mapped to for a fusion that is not behind the encoder; the encoder's where absent. */
+  readonly featureDim?: number;
   /** The method's own head, where it is not one linear map of `fused`. */
   readonly head?: (outputDim: number) => Head;
   /** Name of the classifier in the method's official weights, where there is one. */
