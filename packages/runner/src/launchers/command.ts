@@ -20,30 +20,35 @@ const template = (names: readonly string[]) =>
         `{${placeholders(String(issue.input)).find((name) => !names.includes(name))}} is unknown here; known: ${names.map((name) => `{${name}}`).join(", ")}`,
     });
 
-const options = z.strictObject({
-  /** Starts a worker and returns; prints the job's id. */
-  submit: template(["script", "name", "log", "host", "worker"]),
-  /** Finds the id in what `submit` prints: its first group, else all of it. */
-  job: z.string().default("(\\S+)\\s*$").refine(isRegularExpression, "expected a regular expression"),
-  /** Prints the ids of those jobs that still wait or run, among anything else. */
-  poll: template(["jobs", "host"]).optional(),
-  /** Which lines of `poll` count: those that this regular expression finds something in. */
-  alive: z.string().default("").refine(isRegularExpression, "expected a regular expression"),
-  cancel: template(["jobs", "host"]).optional(),
-  /** Workers are dealt to them in turn. */
-  hosts: z
-    .array(z.string().regex(/^[\w.@:-]+$/, "expected the name of a host"))
-    .min(1)
-    .optional(),
-  /** Jobs; one per host when absent. */
-  workers: z.int().positive().optional(),
-  /** Threads of a trial, where its engine uses several. */
-  cpus: z.int().positive().default(1),
-  setup: z.array(z.string()).default([]),
-  node: z.string().optional(),
-  /** Seconds that a worker may take; no limit when absent. */
-  timeLimit: z.int().positive().optional(),
-});
+const options = z
+  .strictObject({
+    /** Starts a worker and returns; prints the job's id. */
+    submit: template(["script", "name", "log", "host", "worker"]),
+    /** Finds the id in what `submit` prints: its first group, else all of it. */
+    job: z.string().default("(\\S+)$").refine(isRegularExpression, "expected a regular expression"),
+    /** Prints the ids of those jobs that still wait or run, among anything else. */
+    poll: template(["jobs", "host"]).optional(),
+    /** Which lines of `poll` count: those that this regular expression finds something in. */
+    alive: z.string().default("").refine(isRegularExpression, "expected a regular expression"),
+    cancel: template(["jobs", "host"]).optional(),
+    /** Workers are dealt to them in turn. */
+    hosts: z
+      .array(z.string().regex(/^[\w.@:-]+$/, "expected the name of a host"))
+      .min(1)
+      .optional(),
+    /** Jobs; one per host when absent. */
+    workers: z.int().positive().optional(),
+    /** Threads of a trial, where its engine uses several. */
+    cpus: z.int().positive().default(1),
+    setup: z.array(z.string()).default([]),
+    node: z.string().optional(),
+    /** Seconds that a worker may take; no limit when absent. */
+    timeLimit: z.int().positive().optional(),
+  })
+  .refine(({ submit, hosts }) => hosts !== undefined || !placeholders(submit).includes("host"), {
+    path: ["submit"],
+    error: "{host} needs launcher.hosts, a list such as [node1, node2]",
+  });
 
 type Options = z.output<typeof options>;
 
@@ -86,7 +91,8 @@ async function submit(array: ArrayFile, file: string, given: Options): Promise<s
   for (let worker = 0; worker < workers; worker++) {
     const host = hosts[worker % hosts.length] ?? "";
     const log = file.replace(/\.sh$/, `-${worker}.out`);
-    const printed = await shell(given.submit, { script: file, name: array.name, log, host, worker: String(worker) });
+    const values = { script: file, name: array.name, log, host, worker: String(worker) };
+    const printed = (await shell(given.submit, values)).trim();
     const match = new RegExp(given.job).exec(printed);
     const id = match?.[1] ?? match?.[0];
     if (id === undefined || id === "") {

@@ -73,7 +73,8 @@ export const slurmLauncher = defineLauncher({
         (array.jobs ?? []).map((job) => (indices === "all" ? job : `${job}_[${indexText(indices)}]`)),
       );
       if (ids.length > 0) {
-        await call("scancel", ids, MISSING);
+        // Quiet about what has ended meanwhile.
+        await call("scancel", ["--quiet", ...ids], MISSING);
       }
     },
   }),

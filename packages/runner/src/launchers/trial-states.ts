@@ -1,12 +1,13 @@
 // Where every trial of a study stands, from three sources: what lies in its folder, who holds its lease, and, weakest,
 // what the scheduler says. That a scheduler knows nothing is never a failure.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { MerclabError } from "@merclab/core";
 import { experimentFolder, readTrial, type StoredTrial, TRIAL_FILES, trialFolder } from "../store/experiment-store.ts";
 import { type JournalRecord, readJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec } from "../store/trial-files.ts";
 import { readCancelled } from "../supervisor/cancel-requests.ts";
-import { describeOwner, readHolder } from "../supervisor/lease.ts";
+import { describeOwner, type LeaseHolder, readHolder } from "../supervisor/lease.ts";
 import { type ArrayFile, readArrays } from "./array-file.ts";
 import type { TaskState } from "./launcher.ts";
 import { createLauncher } from "./settings.ts";
@@ -65,20 +66,20 @@ export async function viewStudy(
 ): Promise<StudyView> {
   const studyFolder = experimentFolder(runsFolder, experiment);
   const arrays = await readArrays(studyFolder);
-  const read = await Promise.all(
-    trials.map((spec) => readTrial(trialFolder(runsFolder, experiment, spec.id)).catch(() => undefined)),
+  const folderOf = ({ id }: TrialSpec) => trialFolder(runsFolder, experiment, id);
+  const open = new Set(
+    trials.filter((spec) => !existsSync(join(folderOf(spec), TRIAL_FILES.result))).map(({ id }) => id),
   );
-  const open = new Set(trials.filter((_, i) => read[i]?.result === undefined).map(({ id }) => id));
   const { tasks, silent } = await pollArrays(arrays.filter((array) => array.trials.some((id) => open.has(id))));
   const cancelled = await readCancelled(studyFolder);
-  return {
-    trials: trials.map((spec, i) => {
-      const task = open.has(spec.id) ? tasks.get(spec.id) : undefined;
-      return viewTrial(spec, trialFolder(runsFolder, experiment, spec.id), read[i], task, cancelled.has(spec.id));
-    }),
-    arrays,
-    silent,
-  };
+  const views = trials.map(async (spec) => {
+    const folder = folderOf(spec);
+    // In this order: what has nobody any more has said its last word by then.
+    const holder = readHolder(folder);
+    const stored = await readTrial(folder).catch(() => undefined);
+    return viewTrial(spec, folder, stored, holder, tasks.get(spec.id), cancelled.has(spec.id));
+  });
+  return { trials: await Promise.all(views), arrays, silent };
 }
 
 interface Task extends Omit<TaskState, "state"> {
@@ -131,6 +132,7 @@ function viewTrial(
   spec: TrialSpec,
   folder: string,
   stored: StoredTrial | undefined,
+  holder: LeaseHolder | undefined,
   task: Task | undefined,
   isCancelled: boolean,
 ): TrialView {
@@ -151,7 +153,6 @@ function viewTrial(
   if (stored?.result !== undefined) {
     return view("done");
   }
-  const holder = readHolder(folder);
   if (holder !== undefined) {
     return view("running", describeOwner(holder.owner));
   }

@@ -2,7 +2,7 @@
 // hosts they run. It names its owner, and is broken when that one is certainly gone: on the same machine by the
 // process, elsewhere when its heartbeat has stopped.
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
@@ -86,7 +86,9 @@ export function takeLease(
       cause,
     });
   } finally {
-    rmSync(prepared, { recursive: true, force: true });
+    if (existsSync(prepared)) {
+      rmSync(prepared, { recursive: true, force: true });
+    }
   }
 }
 

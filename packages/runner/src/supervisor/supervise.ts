@@ -8,9 +8,12 @@ import { readJournal } from "../store/journal.ts";
 import { type Attempt, type AttemptEnd, closeAttempt, isStuck, openAttempt, readAttempts } from "./attempts.ts";
 import { isCancelled } from "./cancel-requests.ts";
 import { exitOfError, TRIAL_EXIT } from "./exit-codes.ts";
-import { BEAT_MS, describeOwner, type Lease, takeLease } from "./lease.ts";
+import { describeOwner, type Lease, takeLease } from "./lease.ts";
 import type { SchedulerJob } from "./scheduler-job.ts";
 import { startTrainer, type TrainerEnd, type TrainerProcess } from "./trainer-process.ts";
+
+/** Time between two looks at the clock, at the lease and for a request to cancel. */
+const LOOK_MS = 2000;
 
 /** Reasons to pause, in the words of `exit.json`. */
 export type PauseReason = "SIGINT" | "SIGTERM" | "SIGUSR2" | "time limit" | "cancelled" | "taken over";
@@ -136,11 +139,7 @@ function watchTrainer(
   };
   // The epoch that runs must end first, and of a short time half is for work.
   const marginMs = (allowed: number) => Math.min(allowed / 2, 1000 * Math.max(graceSeconds, 2 * longestEpoch()));
-  const timers = [setInterval(look, BEAT_MS)];
-  if (deadline !== undefined) {
-    // Not only with the beat, which is too coarse for a short margin.
-    timers.push(setInterval(look, 1000));
-  }
+  const timer = setInterval(look, LOOK_MS);
   for (const [signal, listener] of [
     [pause, onPause],
     [stop, trainer.kill],
@@ -152,9 +151,7 @@ function watchTrainer(
   }
   return {
     end() {
-      for (const timer of timers) {
-        clearInterval(timer);
-      }
+      clearInterval(timer);
       pause.removeEventListener("abort", onPause);
       stop.removeEventListener("abort", trainer.kill);
       return pausedBy;
