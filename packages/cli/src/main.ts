@@ -6,6 +6,9 @@ import { EXIT, printError } from "./output.ts";
 /** In the order of the help. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand(),
+  watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+  resume: async () => (await import("./commands/resume.ts")).resumeCommand(),
+  cancel: async () => (await import("./commands/cancel.ts")).cancelCommand(),
   plan: async () => (await import("./commands/plan.ts")).planCommand(),
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),

@@ -20,7 +20,7 @@ export interface Progress {
 
 export function createProgress(
   trials: readonly TrialSpec[],
-  jobs: number,
+  jobs: () => number,
   stream: NodeJS.WriteStream = process.stderr,
 ): Progress {
   const running = new Map<string, Line>();
@@ -109,6 +109,9 @@ export function createProgress(
           break;
         case "cancelled":
           running.delete(spec.id);
+          break;
+        case "elsewhere":
+          say(`${pc.dim("·")} ${label}  is being trained by ${event.owner}`);
           break;
         case "failed":
           running.delete(spec.id);

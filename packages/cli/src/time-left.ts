@@ -9,7 +9,8 @@ export interface Estimate {
   share(): number;
 }
 
-export function createEstimate(trials: readonly TrialSpec[], jobs: number): Estimate {
+/** @param jobs trials side by side, now */
+export function createEstimate(trials: readonly TrialSpec[], jobs: () => number): Estimate {
   const epochsLeft = new Map(trials.map((spec) => [spec.id, epochsOf(spec)]));
   const kindOf = new Map(trials.map((spec) => [spec.id, kind(spec)]));
   const perKind = new Map<string, Mean>();
@@ -37,7 +38,7 @@ export function createEstimate(trials: readonly TrialSpec[], jobs: number): Esti
         ([id, epochs]) => epochs * (perKind.get(kindOf.get(id) ?? "") ?? perAny).value(),
       );
       const work = each.reduce((sum, seconds) => sum + seconds, 0);
-      return Math.max(work / jobs, ...each);
+      return Math.max(work / jobs(), ...each);
     },
     share: () => (total === 0 ? 1 : 1 - left() / total),
   };

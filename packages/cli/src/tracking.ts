@@ -45,6 +45,7 @@ export function openTracking(plan: StudyPlan, runsFolder: string, note: (text: s
         done: tracker.trialEnded,
         failed: tracker.trialEnded,
         cancelled: tracker.trialEnded,
+        elsewhere: undefined,
       }[type];
       tell?.(folder);
     },

@@ -38,11 +38,11 @@ describe("the time left", () => {
   const fast = spec("fast", "lmam");
 
   it("is unknown before the first epoch", () => {
-    expect(createEstimate([slow], 1).secondsLeft()).toBeUndefined();
+    expect(createEstimate([slow], () => 1).secondsLeft()).toBeUndefined();
   });
 
   it("counts what is left of each kind of trial at its own speed", () => {
-    const estimate = createEstimate([slow, fast], 1);
+    const estimate = createEstimate([slow, fast], () => 1);
     estimate.update(epoch(slow, 4, 3));
     estimate.update(epoch(fast, 5, 1));
     expect(estimate.secondsLeft()).toBe(6 * 3 + 5 * 1);
@@ -50,14 +50,14 @@ describe("the time left", () => {
   });
 
   it("shares work between jobs, but no trial takes less than its own time", () => {
-    const estimate = createEstimate([slow, fast], 2);
+    const estimate = createEstimate([slow, fast], () => 2);
     estimate.update(epoch(slow, 4, 3));
     estimate.update(epoch(fast, 9, 1));
     expect(estimate.secondsLeft()).toBe(18);
   });
 
   it("takes nothing for trials that failed or were found", () => {
-    const estimate = createEstimate([slow, fast], 1);
+    const estimate = createEstimate([slow, fast], () => 1);
     estimate.update(epoch(slow, 10, 3));
     estimate.update({ type: "failed", spec: fast, folder: "", message: "", hint: undefined });
     expect(estimate.secondsLeft()).toBe(0);

@@ -21,6 +21,19 @@ export {
   type TableSpecInput,
   tableSpec,
 } from "./config/table-spec.ts";
+export { type ArrayFile, readArrays } from "./launchers/array-file.ts";
+export { cancelTrials } from "./launchers/cancel.ts";
+export type { TrialCommand } from "./launchers/launcher.ts";
+export {
+  isLauncherOverride,
+  type LauncherSettings,
+  LOCAL_LAUNCHER,
+  listLaunchers,
+  readLauncher,
+} from "./launchers/settings.ts";
+export { shellWord } from "./launchers/shell.ts";
+export { type Submission, type Submitted, submitStudy } from "./launchers/submit.ts";
+export { LIVE_STATES, type StudyView, type TrialState, type TrialView, viewStudy } from "./launchers/trial-states.ts";
 export {
   createTrialFolder,
   experimentFolder,
@@ -50,6 +63,7 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export { localRunner } from "./study/lock.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

@@ -1,10 +1,22 @@
-// `exp run`: plan, train what is missing, print tables.
+// `exp run`: plan, train what is missing, print tables; or submit it to a launcher.
 import { resolve } from "node:path";
-import { missingTrials, planSchedule, runStudy } from "@merclab/runner";
+import { MerclabError } from "@merclab/core";
+import {
+  isLauncherOverride,
+  type LauncherSettings,
+  missingTrials,
+  parseOverride,
+  planSchedule,
+  readLauncher,
+  runStudy,
+  shellWord,
+} from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
+import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
+import { submit } from "../submit.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
@@ -15,23 +27,88 @@ Examples:
   $ exp run sdt-vs-lmam                          what the file says; again: only what is missing
   $ exp run sdt-vs-lmam datasets=meld --seeds 5
   $ exp run sdt-vs-lmam fusion=lmam fusion.lmam.rank=4,16
-  $ exp run sdt-vs-lmam --data ~/features --jobs 4`;
+  $ exp run sdt-vs-lmam --data ~/features --jobs 4
+  $ exp run sdt-vs-lmam --launcher slurm launcher.partition=gpu launcher.time=4:00:00 launcher.throttle=8
+  $ exp run sdt-vs-lmam --launcher slurm --dry-run     prints the scripts, and submits nothing`;
 
 export function runCommand(): Command {
-  return addPlanOptions(new Command("run"))
-    .description("Train what is missing of an experiment and print its tables")
-    .addOption(checkpointOption())
-    .addHelpText("after", EXAMPLES)
-    .action(async (name: string, overrides: string[], options: RunOptions) => {
-      process.exitCode = await run(name, overrides, options);
-    });
+  return createRunCommand(async (name, overrides, options) => {
+    process.exitCode = await run(name, overrides, options);
+  });
 }
 
-interface RunOptions extends PlanOptions {
+export interface RunOptions extends PlanOptions {
   readonly checkpointEvery: number;
+  readonly launcher?: string;
+  readonly dryRun?: boolean;
+  /** Trials that a launcher may get; all that are missing when absent. */
+  readonly only?: ReadonlySet<string>;
 }
 
-async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
+type RunAction = (name: string, overrides: string[], options: RunOptions) => Promise<void>;
+
+function createRunCommand(action: RunAction): Command {
+  return addPlanOptions(new Command("run"))
+    .description("Train what is missing of an experiment and print its tables, or submit it to a launcher")
+    .addOption(checkpointOption())
+    .option(
+      "--launcher <name>",
+      "where trials run: local, or a file in configs/launcher; options are launcher.KEY=VALUE",
+    )
+    .option("--dry-run", "with a launcher: print what would be submitted")
+    .addHelpText("after", EXAMPLES)
+    .action(action);
+}
+
+/** What was typed after `exp run`, as data. */
+export interface RunArguments {
+  readonly name: string;
+  readonly overrides: string[];
+  readonly options: RunOptions;
+}
+
+/** @param given arguments as they are stored with a study */
+export async function parseRunArguments(given: readonly string[]): Promise<RunArguments> {
+  let parsed: RunArguments | undefined;
+  const command = createRunCommand(async (name, overrides, options) => {
+    parsed = { name, overrides, options };
+  });
+  await command.exitOverride().parseAsync([...given], { from: "user" });
+  return parsed as RunArguments;
+}
+
+/** Trains or submits. @returns exit code */
+export async function run(name: string, overrides: readonly string[], options: RunOptions): Promise<number> {
+  const isLauncherArgument = (argument: string) => isLauncherOverride(parseOverride(argument));
+  const launcher = await readLauncher(
+    options.launcher,
+    overrides.filter(isLauncherArgument).map(parseOverride),
+    findPlaces(options).configs,
+  );
+  const own = overrides.filter((argument) => !isLauncherArgument(argument));
+  if (launcher === undefined) {
+    if (options.dryRun === true) {
+      throw new MerclabError("config", "--dry-run is for launchers", {
+        hint: `"exp plan ${name}" shows what would run.`,
+      });
+    }
+    return runHere(name, own, options);
+  }
+  refuseLocalOptions(options, launcher);
+  const opened = await openPlan(name, own, options);
+  return submit(opened, launcher, { ...options, ...commandOf(name, overrides, options) });
+}
+
+function refuseLocalOptions({ jobs, threads }: RunOptions, { name }: LauncherSettings): void {
+  const given = jobs !== undefined ? "--jobs" : threads !== undefined ? "--threads" : undefined;
+  if (given !== undefined) {
+    throw new MerclabError("config", `${given} is for local runs, and launcher ${name} was chosen`, {
+      hint: "How many trials run at a time, and with how many cores, are its options: launcher.throttle, launcher.cpus.",
+    });
+  }
+}
+
+async function runHere(name: string, overrides: readonly string[], options: RunOptions): Promise<number> {
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
   printNote(dataLine(plan));
@@ -42,7 +119,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   for (const note of schedule.notes) {
     printNote(note);
   }
-  const progress = createProgress(plan.trials, schedule.jobs);
+  const progress = createProgress(plan.trials, () => schedule.jobs);
   const [pause, stop] = [new AbortController(), new AbortController()];
   const interrupt = () => {
     if (pause.signal.aborted) {
@@ -72,7 +149,7 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
     },
     pause: pause.signal,
     signal: stop.signal,
-    command: commandLine(name, overrides, options),
+    ...commandOf(name, overrides, options),
   });
   process.off("SIGINT", interrupt);
   process.off("SIGTERM", interrupt);
@@ -85,6 +162,10 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   } else {
     printText(tablesText(tables, "terminal"));
   }
+  if (outcome.elsewhere > 0) {
+    const others = `${outcome.elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;
+    printNote(`${others}: "exp watch ${name}" follows them, "exp cancel ${name}" ends them.`);
+  }
   if (outcome.cancelled > 0) {
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
     return EXIT.interrupted;
@@ -94,18 +175,21 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
     printNote(`${pc.red(failed)}; the others are stored. The same command tries again what is missing.`);
     return EXIT.failed;
   }
-  return EXIT.done;
+  return outcome.elsewhere > 0 ? EXIT.failed : EXIT.done;
 }
 
 /** The command that trains what is missing: as it was typed, but for jobs, threads and how to print. */
-function commandLine(name: string, overrides: readonly string[], options: PlanOptions): string {
-  const { data, runs, seeds, engine } = options;
-  const given = Object.entries({ data, runs: runs === "runs" ? undefined : runs, seeds, engine });
-  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, quoted(value)]));
-  return ["exp run", quoted(name), ...overrides.map(quoted), ...flags].join(" ");
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w.=,/:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+function commandOf(
+  name: string,
+  overrides: readonly string[],
+  options: RunOptions,
+): { readonly command: string; readonly arguments: readonly string[] } {
+  const { data, runs, seeds, engine, launcher } = options;
+  const given = Object.entries({ data, runs: runs === "runs" ? undefined : runs, seeds, engine, launcher });
+  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]));
+  const words = [name, ...overrides, ...flags];
+  return {
+    command: ["exp run", ...words.map(shellWord)].join(" "),
+    arguments: [...words, "--checkpoint-every", String(options.checkpointEvery)],
+  };
 }

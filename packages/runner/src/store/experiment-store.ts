@@ -24,6 +24,9 @@ export const TRIAL_FILES = {
   tracking: "tracking.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
+  lease: "lease",
+  heartbeat: "heartbeat",
+  attempts: "attempts",
 } as const;
 
 /** Folder of an experiment's trials. */

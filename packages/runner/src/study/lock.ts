@@ -30,6 +30,12 @@ export async function lockExperiment(folder: string): Promise<() => void> {
   return () => rmSync(file, { force: true });
 }
 
+/** Who runs an experiment on this machine; undefined when nobody does. */
+export function localRunner(folder: string): Holder | undefined {
+  const holder = parseHolder(readText(join(folder, "run.lock")));
+  return holder !== undefined && holder.host === hostname() && isAlive(holder) ? holder : undefined;
+}
+
 function take(file: string): void {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {

@@ -12,6 +12,8 @@ export interface StudyFile {
   readonly title: string;
   /** The command that trains what is missing. */
   readonly command: string;
+  /** The same as `exp run` takes it. Absent in files of older versions. */
+  readonly arguments?: readonly string[];
   readonly notices: readonly string[];
   readonly tables: readonly TableSpec[];
   readonly trials: readonly TrialSpec[];
@@ -19,13 +21,17 @@ export interface StudyFile {
 
 const FILE = "study.json";
 
-export async function writeStudy(runsFolder: string, plan: StudyPlan, command: string): Promise<void> {
+export async function writeStudy(
+  runsFolder: string,
+  plan: StudyPlan,
+  command: Pick<StudyFile, "command" | "arguments">,
+): Promise<void> {
   const { experiment, notices, trials } = plan;
   const study: StudyFile = {
     schema: 1,
     experiment: experiment.name,
     title: experiment.title,
-    command,
+    ...command,
     notices,
     tables: experiment.tables,
     trials,

@@ -12,6 +12,8 @@ import {
   writeJson,
 } from "../store/experiment-store.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import { isCancelled, withdrawCancel } from "../supervisor/cancel-requests.ts";
+import { describeOwner, takeLease } from "../supervisor/lease.ts";
 import { lockExperiment } from "./lock.ts";
 import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
@@ -29,6 +31,13 @@ export type StudyEvent =
   | { readonly type: "note"; readonly spec: TrialSpec; readonly folder: string; readonly text: string }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
   | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
+  | {
+      readonly type: "elsewhere";
+      readonly spec: TrialSpec;
+      readonly folder: string;
+      /** Who trains it. */
+      readonly owner: string;
+    }
   | {
       readonly type: "failed";
       readonly spec: TrialSpec;
@@ -50,12 +59,15 @@ export interface StudyOptions {
   readonly signal: AbortSignal;
   /** What a user types to run this again; stored with the study, for its tables. */
   readonly command: string;
+  readonly arguments?: readonly string[];
 }
 
 export interface StudyOutcome {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
+  /** Left to others, who train them right now. */
+  readonly elsewhere: number;
 }
 
 /** The trials of a plan that are not done. */
@@ -67,12 +79,12 @@ export async function missingTrials(plan: StudyPlan, runsFolder: string): Promis
 
 /** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
-  const { runsFolder, onEvent, command } = options;
+  const { runsFolder, onEvent, command, arguments: given } = options;
   const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
   const unlock = await lockExperiment(studyFolder);
   try {
-    await writeStudy(runsFolder, plan, command);
-    const outcome = { done: 0, failed: 0, cancelled: 0 };
+    await writeStudy(runsFolder, plan, { command, ...(given === undefined ? {} : { arguments: given }) });
+    const outcome = { done: 0, failed: 0, cancelled: 0, elsewhere: 0 };
     const missing: { spec: TrialSpec; folder: string }[] = [];
     for (const spec of plan.trials) {
       const folder = await createTrialFolder(runsFolder, spec);
@@ -84,6 +96,10 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         onEvent({ type: "found", spec, folder, result });
       }
     }
+    await withdrawCancel(
+      studyFolder,
+      missing.map(({ spec }) => spec.id),
+    );
     // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -94,8 +110,15 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
     const load = { coresInUse: 0, running: 0, waiting: missing.length };
     const ends = missing.map(({ spec, folder }) =>
       limit(async () => {
-        if (ending.aborted) {
+        if (ending.aborted || isCancelled(folder)) {
           outcome.cancelled += 1;
+          return;
+        }
+        const taken = takeLease(folder);
+        if ("holder" in taken) {
+          outcome.elsewhere += 1;
+          load.waiting -= 1;
+          onEvent({ type: "elsewhere", spec, folder, owner: describeOwner(taken.holder.owner) });
           return;
         }
         const threads = options.schedule.threadsFor(spec, load);
@@ -113,6 +136,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
           });
           outcome[await settleTrial(spec, folder, end, { onEvent, signal })] += 1;
         } finally {
+          taken.lease.release();
           load.running -= 1;
           load.coresInUse -= threads;
           pool.keep(load.waiting);

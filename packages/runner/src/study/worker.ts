@@ -5,7 +5,7 @@ import { appendFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
+import { type ErrorCode, MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
 import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
@@ -42,6 +42,8 @@ export type WorkerMessage =
   | { readonly type: "note"; readonly text: string }
   | {
       readonly type: "failed";
+      /** Undefined for a bug. */
+      readonly code?: ErrorCode;
       readonly message: string;
       readonly where?: string | undefined;
       readonly hint?: string | undefined;

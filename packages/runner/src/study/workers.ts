@@ -110,7 +110,7 @@ export function createWorkerPool(
  * glibc gives threads that allocate arenas of their own, and what one of them freed the others cannot take: with two
  * arenas at most, a trial of 80 million parameters peaks at 2.6 GB, without the limit at 2.9 to 5.2.
  */
-const ALLOCATOR = { MALLOC_ARENA_MAX: "2" };
+export const ALLOCATOR = { MALLOC_ARENA_MAX: "2" };
 
 class Worker {
   /** Engine and threads: a trial with the same can follow. */

@@ -1,0 +1,180 @@
+// `exp watch`: follows a study, wherever its trials run, until none is left that somebody has.
+import { setTimeout as sleep } from "node:timers/promises";
+import { LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
+import { Command } from "commander";
+import pc from "picocolors";
+import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
+import { findPlaces } from "../places.ts";
+import { createProgress } from "../progress.ts";
+import { compileTables, tablesText } from "../tables.ts";
+import { trialLabel } from "../trial-label.ts";
+import { eventsBetween } from "../watch-events.ts";
+import { parseSeconds } from "./parse-numbers.ts";
+import { resume } from "./resume.ts";
+
+/** Resubmissions of a trial that has not trained an epoch in between. */
+const MAX_RESUBMISSIONS = 3;
+
+const EXAMPLES = `
+Ends when no trial waits or runs: with 0 when all are done. Ctrl-C ends the watching only.
+
+Examples:
+  $ exp watch sdt-vs-lmam
+  $ exp watch sdt-vs-lmam --resubmit       submits again what was paused or lost
+  $ exp watch sdt-vs-lmam --once           one line per trial, now`;
+
+interface WatchOptions {
+  readonly runs: string;
+  readonly every: number;
+  readonly once?: boolean;
+  readonly resubmit?: boolean;
+  readonly json?: boolean;
+}
+
+export function watchCommand(): Command {
+  return new Command("watch")
+    .description("Follow the trials of a study, wherever they run")
+    .argument("<experiment>", "an experiment that ran or was submitted")
+    .option("--runs <dir>", "where runs are stored", "runs")
+    .option(
+      "--every <seconds>",
+      "time between two looks; grows to eight times that while nothing changes",
+      parseSeconds,
+      15,
+    )
+    .option("--once", "look once")
+    .option("--resubmit", "submit trials that were paused or lost, with the launcher that they had")
+    .option("--json", "one JSON document on stdout, at the end")
+    .addHelpText("after", EXAMPLES)
+    .action(async (name: string, options: WatchOptions) => {
+      process.exitCode = await watch(name, options);
+    });
+}
+
+async function watch(name: string, options: WatchOptions): Promise<number> {
+  const { runs } = findPlaces({ runs: options.runs });
+  const { trials, experiment } = await readStudy(runs, name);
+  const look = () => viewStudy(runs, experiment, trials);
+  const stop = new AbortController();
+  process.on("SIGINT", () => stop.abort());
+  const view = options.once === true ? await look() : await follow(look, experiment, options, stop.signal);
+  tellSilence(view);
+  if (options.json === true) {
+    printJson({ experiment, trials: view.trials.map(plainView) });
+  } else if (options.once === true) {
+    printText(statesText(view.trials));
+  } else {
+    printText(tablesText(await compileTables(runs, experiment), "terminal"));
+  }
+  const open = view.trials.filter(({ state }) => state !== "done");
+  if (open.length === 0) {
+    return EXIT.done;
+  }
+  printNote(`${counts(open)} of ${view.trials.length} trials.`);
+  if (stop.signal.aborted) {
+    printNote("They go on without being watched.");
+    return EXIT.interrupted;
+  }
+  if (open.some(({ state }) => !LIVE_STATES.has(state))) {
+    printNote(`"exp resume ${name}" submits or trains what is missing.`);
+  }
+  return options.once === true ? EXIT.done : EXIT.failed;
+}
+
+/** Tells what changes until nothing lives any more, or the signal. @returns the last look */
+async function follow(
+  look: () => Promise<StudyView>,
+  experiment: string,
+  options: WatchOptions,
+  signal: AbortSignal,
+): Promise<StudyView> {
+  let before: readonly TrialView[] | undefined;
+  let view = await look();
+  const running = () => Math.max(1, view.trials.filter(({ state }) => state === "running").length);
+  const progress = createProgress(
+    view.trials.map(({ spec }) => spec),
+    running,
+  );
+  const resubmitted = new Map<string, { epoch: number; times: number }>();
+  let wait = options.every;
+  let said = "";
+  for (;;) {
+    const events = eventsBetween(before, view.trials);
+    for (const event of events) {
+      progress.show(event);
+    }
+    const summary = counts(view.trials.filter(({ state }) => state !== "done"));
+    if (summary !== said && summary !== "") {
+      progress.note(pc.dim(summary));
+      said = summary;
+    }
+    before = view.trials;
+    const again = options.resubmit === true ? resubmittable(view.trials, resubmitted) : [];
+    if (again.length > 0) {
+      await resume(experiment, [], { runs: options.runs, only: new Set(again) });
+    } else if (!view.trials.some(({ state }) => LIVE_STATES.has(state))) {
+      break;
+    }
+    // The scheduler is asked less often while nothing happens.
+    wait = events.length > 0 ? options.every : Math.min(1.5 * wait, 8 * options.every);
+    await sleep(1000 * wait, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) {
+      break;
+    }
+    view = await look();
+  }
+  progress.end();
+  return view;
+}
+
+/** Trials that wait for nobody, but those that were resubmitted again and again without an epoch. */
+function resubmittable(
+  trials: readonly TrialView[],
+  resubmitted: Map<string, { epoch: number; times: number }>,
+): string[] {
+  return trials
+    .filter(({ state }) => state === "paused" || state === "lost" || state === "missing")
+    .filter(({ spec, epoch }) => {
+      const before = resubmitted.get(spec.id);
+      const times = before !== undefined && before.epoch >= epoch ? before.times + 1 : 1;
+      resubmitted.set(spec.id, { epoch, times });
+      return times <= MAX_RESUBMISSIONS;
+    })
+    .map(({ spec }) => spec.id);
+}
+
+function tellSilence({ silent }: StudyView): void {
+  for (const { message } of silent) {
+    printNote(`${pc.yellow("unknown")} ${message}`);
+  }
+}
+
+/** "2 running, 5 waiting (PENDING (Resources)), 1 failed" */
+function counts(trials: readonly TrialView[]): string {
+  const states = [...new Set(trials.map(({ state }) => state))];
+  return states
+    .map((state) => {
+      const members = trials.filter((each) => each.state === state);
+      const details = [...new Set(members.flatMap(({ detail }) => (detail === undefined ? [] : [detail])))];
+      const why = state === "waiting" || state === "unknown" ? ` (${details.join("; ")})` : "";
+      return `${members.length} ${state}${why}`;
+    })
+    .join(", ");
+}
+
+function statesText(trials: readonly TrialView[]): string {
+  const rows = trials.map(({ spec, state, epoch, epochs, attempt, job, detail }) => [
+    spec.id,
+    trialLabel(spec),
+    state,
+    `${epoch}/${epochs}`,
+    String(attempt),
+    job ?? "–",
+    detail ?? "",
+  ]);
+  return columns([["trial", "what", "state", "epoch", "attempt", "job", ""], ...rows]);
+}
+
+function plainView({ spec, folder, state, detail, job, attempt, epoch, epochs }: TrialView) {
+  return { id: spec.id, label: trialLabel(spec), state, detail, job, attempt, epoch, epochs, folder };
+}

@@ -1,0 +1,112 @@
+// Hands a study to a launcher, says what it got, and returns.
+import { resolve } from "node:path";
+import { type LauncherSettings, LIVE_STATES, type StudyPlan, type Submission, submitStudy } from "@merclab/runner";
+import pc from "picocolors";
+import { dataLine, engineLine } from "./commands/plan-options.ts";
+import { columns, EXIT, printJson, printNote, printText } from "./output.ts";
+import type { Site } from "./site.ts";
+import { compileTables, tablesText } from "./tables.ts";
+import { trialLabel } from "./trial-label.ts";
+
+export interface SubmitArguments {
+  /** What a user types to run this again, as text and as words. */
+  readonly command: string;
+  readonly arguments: readonly string[];
+  readonly checkpointEvery: number;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  /** Trials that may be submitted; all that are missing when absent. */
+  readonly only?: ReadonlySet<string>;
+}
+
+/** @returns exit code */
+export async function submit(
+  { site, plan }: { readonly site: Site; readonly plan: StudyPlan },
+  launcher: LauncherSettings,
+  given: SubmitArguments,
+): Promise<number> {
+  const { places, registry } = site;
+  const isDryRun = given.dryRun === true;
+  printNote(dataLine(plan));
+  printNote(pc.bold(plan.experiment.title));
+  printNote(engineLine(plan));
+  const submission = await submitStudy(plan, {
+    runsFolder: places.runs,
+    launcher,
+    registry,
+    trialCommand: {
+      cwd: process.cwd(),
+      node: process.execPath,
+      exp: resolve(import.meta.dirname, "../bin/exp.mjs"),
+      data: places.dataRoot,
+      checkpointEvery: given.checkpointEvery,
+    },
+    command: { command: given.command, arguments: given.arguments },
+    isDryRun,
+    ...(given.only === undefined ? {} : { only: given.only }),
+  });
+  const { submitted, trials } = submission;
+  if (given.json === true) {
+    printJson({
+      experiment: plan.experiment.name,
+      launcher: launcher.name,
+      isDryRun,
+      submitted: submitted.map(({ array, file, text }) => ({ ...array, file, ...(isDryRun ? { text } : {}) })),
+      trials: trials.map(({ spec, state, detail, job }) => ({
+        id: spec.id,
+        label: trialLabel(spec),
+        state,
+        detail,
+        job,
+      })),
+    });
+    return EXIT.done;
+  }
+  for (const line of aliveLines(submission)) {
+    printNote(line);
+  }
+  if (isDryRun) {
+    printText(submitted.map(dryRunText).join("\n") || "nothing to submit");
+    return EXIT.done;
+  }
+  for (const { array, file, text } of submitted) {
+    if (array.jobs === undefined) {
+      printText(text);
+      printNote(`${file} is yours to apply: kubectl apply -f ${file}`);
+    } else {
+      printText(`array ${array.number}: ${array.trials.length} trials, job ${array.jobs.join(", ")}`);
+    }
+  }
+  const { name } = plan.experiment;
+  if (submitted.length > 0) {
+    printNote(
+      `"exp watch ${name}" follows them, "exp cancel ${name}" ends them, "exp resume ${name}" submits what is missing.`,
+    );
+  } else if (trials.every(({ state }) => state === "done")) {
+    printNote(`All ${trials.length} trials are stored already; nothing to submit.`);
+    printText(tablesText(await compileTables(places.runs, name), "terminal"));
+  }
+  return EXIT.done;
+}
+
+/** What is left alone, and why. */
+function aliveLines({ trials }: Submission): string[] {
+  const alive = trials.filter(({ state }) => LIVE_STATES.has(state));
+  const unknown = alive.filter(({ state }) => state === "unknown");
+  return [
+    ...(alive.length > unknown.length
+      ? [`${alive.length - unknown.length} of ${trials.length} trials wait or run already; they are left alone.`]
+      : []),
+    ...(unknown.length > 0
+      ? [
+          `${unknown.length} of ${trials.length} trials were submitted minutes ago and are not known to the scheduler; ` +
+            "should they stay unknown for ten minutes, the same command submits them again.",
+        ]
+      : []),
+  ];
+}
+
+function dryRunText({ file, text, trials }: Submission["submitted"][number]): string {
+  const rows = trials.map((spec, index) => [String(index), spec.id, trialLabel(spec)]);
+  return `# ${file}\n${text}\n${columns([["index", "trial", "what"], ...rows])}\n`;
+}

@@ -1,0 +1,45 @@
+// The same study on a real Slurm: the one that .ci/slurm starts, or any whose partition `high` preempts the default one.
+// MERCLAB_SLURM=1 says that there must be one.
+import { execFileSync } from "node:child_process";
+import { afterAll, expect, test } from "vitest";
+import { createWorkplace } from "./support/cli.ts";
+import { goThrough, trainHere } from "./support/slurm-acceptance.ts";
+
+const call = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 30_000 });
+
+const isThere = process.env.MERCLAB_SLURM === "1" || hasPreemption();
+
+test.skipIf(!isThere)(
+  "Slurm: array of eight, two at a time; one cancelled, one preempted, one out of time: the table is the local one",
+  async () => {
+    const [place, here] = [createWorkplace(), createWorkplace()];
+    afterAll(() => {
+      place.remove();
+      here.remove();
+    });
+    const ended = await trainHere(here);
+    await goThrough(
+      place,
+      {
+        environment: {},
+        launcher: ["launcher.time=30"],
+        // --quiet: it may have ended just now.
+        announceEnd: (task) => call("scancel", "--quiet", "--batch", "--signal=USR2", task),
+        // Whichever of those that run Slurm chooses.
+        preempt: () => call("sbatch", "--partition=high", "--ntasks=1", "--output=/dev/null", "--wrap=sleep 1"),
+      },
+      { place: here, ended },
+    );
+    expect(place.processes().filter((line) => line.includes("trial run"))).toEqual([]);
+  },
+  300_000,
+);
+
+function hasPreemption(): boolean {
+  try {
+    return call("sinfo", "--noheader", "--format=%P").split("\n").includes("high");
+  } catch {
+    return false;
+  }
+}
