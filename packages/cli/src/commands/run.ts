@@ -1,13 +1,21 @@
 // `exp run`: plan, train what is missing, print tables.
 import { resolve } from "node:path";
-import { missingTrials, planSchedule, runStudy } from "@merclab/runner";
-import { Command } from "commander";
+import {
+  DEFAULT_GUARD,
+  type GuardOptions,
+  missingTrials,
+  planSchedule,
+  runStudy,
+  type StudyOutcome,
+} from "@merclab/runner";
+import { Command, Option } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { parseWhole } from "./parse-numbers.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 const EXAMPLES = `
@@ -21,14 +29,27 @@ export function runCommand(): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables")
     .addOption(checkpointOption())
+    .option("--retry-failed", "train those again too that failed and would fail again, such as those that diverged")
+    .addOption(
+      new Option("--on-error <what>", "when a trial fails: start no further one, or go on with the others")
+        .choices(["stop", "continue"] satisfies GuardOptions["onError"][])
+        .default(DEFAULT_GUARD.onError),
+    )
+    .option(
+      "--fail-fast <n>",
+      "start no further trial when the first n all fail with one message; 0 = never",
+      parseWhole,
+      DEFAULT_GUARD.failFast,
+    )
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, overrides: string[], options: RunOptions) => {
       process.exitCode = await run(name, overrides, options);
     });
 }
 
-interface RunOptions extends PlanOptions {
+interface RunOptions extends PlanOptions, GuardOptions {
   readonly checkpointEvery: number;
+  readonly retryFailed?: boolean;
 }
 
 async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
@@ -38,7 +59,9 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   printNote(pc.bold(plan.experiment.title));
   printNote(engineLine(plan));
 
-  const schedule = planSchedule(await missingTrials(plan, places.runs), options, site.registry);
+  const { retryFailed = false, onError, failFast } = options;
+  const missing = await missingTrials(plan, places.runs, { retryFailed });
+  const schedule = planSchedule(missing, options, site.registry);
   for (const note of schedule.notes) {
     printNote(note);
   }
@@ -73,13 +96,19 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
     pause: pause.signal,
     signal: stop.signal,
     command: commandLine(name, overrides, options),
+    retryFailed,
+    guard: { onError, failFast },
+    onHalt: (reason) => progress.note(pc.red(reason)),
   });
   process.off("SIGINT", interrupt);
   process.off("SIGTERM", interrupt);
   progress.end();
 
   const tables = await compileTables(places.runs, plan.experiment.name);
-  await tracking?.end(tables, pause.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
+  await tracking?.end(
+    tables,
+    pause.signal.aborted ? "KILLED" : outcome.done < plan.trials.length ? "FAILED" : "FINISHED",
+  );
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {
@@ -89,12 +118,26 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
     return EXIT.interrupted;
   }
-  if (outcome.failed > 0) {
-    const failed = `${outcome.failed} of ${plan.trials.length} trials failed`;
-    printNote(`${pc.red(failed)}; the others are stored. The same command tries again what is missing.`);
+  const failed = outcome.failed + outcome.passedOver;
+  if (failed + outcome.unstarted > 0) {
+    for (const line of failureLines(outcome, plan.trials.length)) {
+      printNote(line);
+    }
     return EXIT.failed;
   }
   return EXIT.done;
+}
+
+/** What failed, what was left, and what the same command will do about either. */
+function failureLines({ failed, passedOver, unstarted }: StudyOutcome, all: number): string[] {
+  const what = [
+    ...(failed + passedOver > 0 ? [`${failed + passedOver} of ${all} trials failed`] : []),
+    ...(unstarted > 0 ? [`${unstarted} were not started`] : []),
+  ].join(", ");
+  return [
+    `${pc.red(what)}; the others are stored.`,
+    "The same command trains what is missing, but for trials that would fail again: --retry-failed takes those too.",
+  ];
 }
 
 /** The command that trains what is missing: as it was typed, but for jobs, threads and how to print. */

@@ -122,7 +122,7 @@ function tell(message: WorkerMessage): void {
 /** Waits until the runner has the message, since the process ends next. */
 async function tellFailure(error: unknown): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
-  const details = error instanceof MerclabError ? { where: error.where, hint: error.hint } : {};
+  const details = error instanceof MerclabError ? { code: error.code, where: error.where, hint: error.hint } : {};
   if (process.connected) {
     await new Promise<void>((resolve) => {
       process.send?.({ type: "failed", message, ...details } satisfies WorkerMessage, () => resolve());

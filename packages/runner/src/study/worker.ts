@@ -5,7 +5,7 @@ import { appendFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
+import { type ErrorCode, MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
 import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
@@ -43,6 +43,8 @@ export type WorkerMessage =
   | {
       readonly type: "failed";
       readonly message: string;
+      /** Of a MerclabError. */
+      readonly code?: ErrorCode | undefined;
       readonly where?: string | undefined;
       readonly hint?: string | undefined;
     }
@@ -105,12 +107,21 @@ export async function runTrialFolder(
     await rm(file("checkpoint"), { force: true });
     return { leftTensors, isPaused: false };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
-    await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
-    appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
+    await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
     throw error;
   }
+}
+
+async function recordFailure(
+  error: unknown,
+  running: TrialStatus,
+  journal: AttemptJournal,
+  file: (name: keyof typeof TRIAL_FILES) => string,
+): Promise<void> {
+  const message = error instanceof Error ? error.message : String(error);
+  journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
+  await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
+  appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
 }
 
 async function trainAndScore(
