@@ -62,7 +62,7 @@ export {
   type StudyOptions,
   type StudyOutcome,
 } from "./study/study.ts";
-export { readStudy, type StudyFile } from "./study/study-file.ts";
+export { findStaleTrials, readStudy, removeTrials, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";

@@ -2,9 +2,11 @@
 import { resolve } from "node:path";
 import {
   DEFAULT_GUARD,
+  findStaleTrials,
   type GuardOptions,
   missingTrials,
   planSchedule,
+  readTrials,
   runStudy,
   type StudyOutcome,
 } from "@merclab/runner";
@@ -12,6 +14,7 @@ import { Command, Option } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
+import { staleLines } from "../stale-text.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
@@ -60,9 +63,10 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   printNote(engineLine(plan));
 
   const { retryFailed = false, onError, failFast } = options;
-  const missing = await missingTrials(plan, places.runs, { retryFailed });
-  const schedule = planSchedule(missing, options, site.registry);
-  for (const note of schedule.notes) {
+  const stored = await readTrials(places.runs, plan.experiment.name);
+  const schedule = planSchedule(missingTrials(plan, stored, { retryFailed }), options, site.registry);
+  const stale = await findStaleTrials(places.runs, plan.experiment.name, stored, plan);
+  for (const note of [...schedule.notes, ...staleLines(stale, name)]) {
     printNote(note);
   }
   const progress = createProgress(plan.trials, schedule.jobs);
@@ -129,13 +133,14 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
 }
 
 /** What failed, what was left, and what the same command will do about either. */
-function failureLines({ failed, passedOver, unstarted }: StudyOutcome, all: number): string[] {
+function failureLines({ done, failed, passedOver, unstarted }: StudyOutcome, all: number): string[] {
   const what = [
     ...(failed + passedOver > 0 ? [`${failed + passedOver} of ${all} trials failed`] : []),
     ...(unstarted > 0 ? [`${unstarted} were not started`] : []),
   ].join(", ");
+  const others = done > 0 ? "; the others are stored." : ".";
   return [
-    `${pc.red(what)}; the others are stored.`,
+    `${pc.red(what)}${others}`,
     "The same command trains what is missing, but for trials that would fail again: --retry-failed takes those too.",
   ];
 }

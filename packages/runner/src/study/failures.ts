@@ -31,17 +31,19 @@ const OUT_OF_MEMORY = [
   /CU(?:DA|BLAS|DNN)\w*_ALLOC(?:ATION)?_FAILED/,
   /std::bad_alloc/,
 ];
+const LESS_MEMORY = "Try a smaller --jobs, a smaller trainer.batchSize or encoder.dim, or a machine with more memory.";
 const NO_SPACE = /\b(ENOSPC|EDQUOT|EROFS|EFBIG|EIO)\b/;
 
 /** @param log where a user can read what the process printed */
 export function classifyFailure(evidence: Evidence, log: string): Failure {
   const { exit, failure, printed } = evidence;
+  const seeLog = `See ${log}`;
   if (failure !== undefined) {
     const where = failure.where === undefined ? "" : ` (${failure.where})`;
-    const message = `${failure.message}${where}`;
-    return { cause: causeOfError(failure), message, hint: failure.hint ?? `See ${log}` };
+    const cause = causeOfError(failure);
+    const hint = failure.hint ?? (cause === "memory" ? LESS_MEMORY : seeLog);
+    return { cause, message: `${failure.message}${where}`, hint };
   }
-  const seeLog = `See ${log}`;
   const how = exit === undefined ? "the worker ended the trial" : `the worker ended with ${exit}`;
   const bySignal = exit?.startsWith("SIG") === true;
   if (bySignal && HEAP.test(printed)) {
@@ -56,7 +58,7 @@ export function classifyFailure(evidence: Evidence, log: string): Failure {
     return {
       cause: "memory",
       message: `out of memory: ${certain}`,
-      hint: "Try a smaller --jobs, a smaller trainer.batchSize or encoder.dim, or a machine with more memory.",
+      hint: LESS_MEMORY,
     };
   }
   if (bySignal) {
@@ -64,7 +66,7 @@ export function classifyFailure(evidence: Evidence, log: string): Failure {
     return {
       cause: native ? "memory" : "killed",
       message: `${native ? "out of memory: " : ""}${how} and left no result`,
-      hint: exit === "SIGKILL" ? "Somebody killed it; the same command goes on." : seeLog,
+      hint: native ? LESS_MEMORY : exit === "SIGKILL" ? "Somebody killed it; the same command goes on." : seeLog,
     };
   }
   return { cause: "error", message: `${how} and left no result`, hint: seeLog };

@@ -11,7 +11,7 @@ import {
   createTrialFolder,
   experimentFolder,
   readTrial,
-  readTrials,
+  type StoredTrial,
   TRIAL_FILES,
   writeJson,
 } from "../store/experiment-store.ts";
@@ -94,13 +94,12 @@ interface Task {
 /** Five, so that a broken script burns no night, and one broken value of a sweep stops nothing. */
 export const DEFAULT_GUARD: GuardOptions = { onError: "continue", failFast: 5 };
 
-/** The trials of a plan that a run would train. */
-export async function missingTrials(
+/** The trials of a plan that a run would train, with these stored. */
+export function missingTrials(
   plan: StudyPlan,
-  runsFolder: string,
+  stored: readonly StoredTrial[],
   { retryFailed = false }: Pick<StudyOptions, "retryFailed"> = {},
-): Promise<TrialSpec[]> {
-  const stored = await readTrials(runsFolder, plan.experiment.name);
+): TrialSpec[] {
   const settled = new Set(
     stored
       .filter(({ result, status }) => result !== undefined || (!retryFailed && isPassedOver(status)))
