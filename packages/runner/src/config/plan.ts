@@ -199,21 +199,27 @@ export function modelParts(config: ResolvedConfig, registry: PluginRegistry) {
   };
 }
 
-/** Hash of everything that changes a number. */
+/** Hash of everything that changes a number: of the JSON with sorted keys. */
 export function trialId({ config, seed, data }: Pick<TrialSpec, "config" | "seed" | "data">): string {
-  return shortHash({ config, seed, data });
+  return shortHash(`{"config":${configText(config)},"data":${stringify(data)},"seed":${stringify(seed)}}`);
 }
 
 /** Hash of what the seeds of a cell have in common. */
 export function cellId({ config, data }: Pick<TrialSpec, "config" | "data">): string {
-  return shortHash({ config, data });
+  return shortHash(`{"config":${configText(config)},"data":${stringify(data)}}`);
 }
 
-function shortHash(value: unknown): string {
-  return createHash("sha256")
-    .update(stringify(value) as string)
-    .digest("hex")
-    .slice(0, 12);
+/** Kept, since all seeds of a cell have the same object. */
+const configTexts = new WeakMap<ResolvedConfig, string>();
+
+function configText(config: ResolvedConfig): string {
+  const text = configTexts.get(config) ?? stringify(config);
+  configTexts.set(config, text);
+  return text;
+}
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 /** The last override of a key wins; `dataset=x` and `datasets=x` are one key. */
