@@ -88,10 +88,10 @@ describe("a run that is killed again and again", () => {
   );
 
   test(
-    "kill -9 of a worker fails its trial alone",
+    "kill -9 of a worker: its trial goes on in another one",
     async () => {
       const before = filesOf(place.folder, "trial.json");
-      const { ended } = place.start(...RUN);
+      const { child, ended } = place.start(...RUN);
       const killed = await until(() => {
         const found = running();
         try {
@@ -101,20 +101,20 @@ describe("a run that is killed again and again", () => {
           return undefined;
         }
       }, "a worker in the middle of a trial");
-      const { code, stderr, stdout } = await ended;
-      // Its worker may have gone on to the next trial just before.
-      const failed = trialsOf(place.folder).filter(({ state }) => state === "failed");
-      expect(failed.map(({ pid }) => pid)).toEqual([killed.pid]);
-      const [victim = killed] = failed;
-      expect(code).toBe(1);
-      expect(stderr).toMatch(/✗ folder {2}(sdt|lmam) {2}seed [01] {2}the worker ended with SIGKILL and left no result/);
-      expect(stderr).toContain(`"exp show ${victim.id}"`);
-      expect(stderr).toMatch("1 of 4 trials failed; the others are stored.");
-      // Those that were paused.
+      const goesOn = await until(() => {
+        const all = trialsOf(place.folder).filter(({ pid, state }) => state === "running" && pid !== killed.pid);
+        return all.length > 0 && done().length === 3;
+      }, "three trials to be done");
+      expect(goesOn).toBe(true);
+      process.kill(-(child.pid ?? Number.NaN), "SIGINT");
+      const { code, stderr } = await ended;
+      expect(code).toBe(130);
+      expect(stderr).toMatch(
+        /· folder {2}(sdt|lmam) {2}seed [01] {2}the worker ended with SIGKILL and left no result; it goes on in a new worker/,
+      );
+      expect(stderr).not.toMatch("✗");
+      // Those that were paused, and the one that was killed.
       expect(stderr).toMatch(/· folder {2}(sdt|lmam) {2}seed [01] {2}goes on after epoch \d+/);
-      expect(stdout).toMatch(/1\/2/);
-      expect(done()).toHaveLength(3);
-      expect(victim.isDone).toBe(false);
       expect(filesOf(place.folder, "trial.json")).toEqual(before);
     },
     TIMEOUT_MS,
@@ -164,7 +164,7 @@ describe("a trial that diverges", () => {
       expect(stderr).toMatch("→ Try a smaller optimizer.lr");
       expect(stderr).toMatch("✓ folder  lr 0.001  seed 0");
       expect(stderr).toMatch(
-        "1 of 2 trials failed; the others are stored. The same command tries again what is missing.",
+        "1 of 2 trials failed; the others are stored.\nThe same command trains what is missing, but for trials that would fail",
       );
       expect(stdout).toMatch(/1e\+30 +0\/1 +missing \[a\]/);
       expect(stdout).toMatch(/\[a\] no result yet; 1 failed[\s\S]*exp run\s+tiny/);
@@ -173,6 +173,31 @@ describe("a trial that diverges", () => {
           .map(({ isDone, state }) => `${isDone} ${state}`)
           .sort(),
       ).toEqual(["false failed", "true done"]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "is passed over by the same command, and tried again when that is asked for",
+    async () => {
+      const again = await place.exp("run", "tiny");
+      expect(again.code).toBe(1);
+      expect(again.stderr).toMatch(
+        /✗ folder {2}lr 1e\+30 {2}seed 0 {2}failed before, and is passed over: .*not finite/,
+      );
+      expect(again.stderr).toMatch("--retry-failed takes those too");
+      const asked = await place.exp("run", "tiny", "--retry-failed");
+      expect(asked.code).toBe(1);
+      expect(asked.stderr).toMatch("→ Try a smaller optimizer.lr");
+      const attempts = trialsOf(place.folder).map(
+        ({ id }) =>
+          (
+            JSON.parse(readFileSync(join(place.folder, "runs/tiny/trials", id, "status.json"), "utf8")) as {
+              attempt: number;
+            }
+          ).attempt,
+      );
+      expect(attempts.sort()).toEqual([1, 2]);
     },
     TIMEOUT_MS,
   );

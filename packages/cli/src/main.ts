@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cancel: async () => (await import("./commands/cancel.ts")).cancelCommand(),
   plan: async () => (await import("./commands/plan.ts")).planCommand(),
   table: async () => (await import("./commands/table.ts")).tableCommand(),
+  clean: async () => (await import("./commands/clean.ts")).cleanCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),

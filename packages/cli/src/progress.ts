@@ -77,6 +77,11 @@ export function createProgress(
             say(`All ${found} trials are stored already; nothing to train.`);
           }
           return;
+        case "passed over":
+          ended += 1;
+          failed += 1;
+          say(`${pc.red("✗")} ${label}  failed before, and is passed over: ${event.message}`);
+          return;
         case "started":
           if (found > 0) {
             say(`${found} of ${trials.length} trials are stored already.`);

@@ -39,6 +39,7 @@ export function openTracking(plan: StudyPlan, runsFolder: string, note: (text: s
     follow: ({ type, folder }) => {
       const tell = {
         found: tracker.trialFound,
+        "passed over": tracker.trialFound,
         started: tracker.trialStarted,
         epoch: tracker.trialProgressed,
         note: undefined,

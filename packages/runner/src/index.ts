@@ -55,6 +55,7 @@ export {
   readJournal,
 } from "./store/journal.ts";
 export type {
+  FailureCause,
   ResolvedConfig,
   ResolvedPart,
   Scores,
@@ -63,10 +64,19 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export type { GuardOptions } from "./study/guard.ts";
 export { localRunner } from "./study/lock.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
-export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
-export { readStudy, type StudyFile } from "./study/study-file.ts";
+export {
+  DEFAULT_GUARD,
+  isPassedOver,
+  missingTrials,
+  runStudy,
+  type StudyEvent,
+  type StudyOptions,
+  type StudyOutcome,
+} from "./study/study.ts";
+export { findStaleTrials, readStudy, removeTrials, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";

@@ -1,7 +1,14 @@
 // `exp ls`: what there is.
 import { basename } from "node:path";
 import { PLUGIN_KINDS } from "@merclab/core";
-import { GROUPS, listExperiments, readExperiment, readExperimentNames, readTrials } from "@merclab/runner";
+import {
+  findStaleTrials,
+  GROUPS,
+  listExperiments,
+  readExperiment,
+  readExperimentNames,
+  readTrials,
+} from "@merclab/runner";
 import { Argument, Command } from "commander";
 import { columns, printJson, printText } from "../output.ts";
 import { scoreText } from "../score-text.ts";
@@ -80,14 +87,21 @@ const LISTS: Readonly<Record<(typeof WHAT)[number], (site: Site) => Promise<Row[
 
   runs: async ({ places }) => {
     const names = await readExperimentNames(places.runs);
-    const trials = await Promise.all(names.map((name) => readTrials(places.runs, name)));
-    return trials.flat().map(({ folder, spec, status, result }) => {
+    const studies = await Promise.all(
+      names.map(async (name) => {
+        const trials = await readTrials(places.runs, name);
+        const stale = new Set(await findStaleTrials(places.runs, name, trials));
+        return trials.map((trial) => ({ ...trial, isStale: stale.has(trial) }));
+      }),
+    );
+    return studies.flat().map(({ folder, spec, status, result, isStale }) => {
       const score = result?.test.validSelected.metrics[result.selection.metric];
       return {
         run: basename(folder),
         experiment: spec.experiment,
         what: trialLabel(spec),
         state: result === undefined ? (status?.state ?? "planned") : "done",
+        config: isStale ? "stale" : "current",
         score: result === undefined || score === undefined ? null : Number(scoreText(result.selection.metric, score)),
         data: spec.data.source,
       };

@@ -3,9 +3,18 @@ import { InvalidArgumentError } from "commander";
 
 /** A whole number from 1, as an argument of an option. */
 export function parseCount(text: string): number {
+  return wholeFrom(1, text);
+}
+
+/** A whole number from 0, as an argument of an option. */
+export function parseWhole(text: string): number {
+  return wholeFrom(0, text);
+}
+
+function wholeFrom(least: number, text: string): number {
   const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1.");
+  if (text.trim() === "" || !Number.isSafeInteger(count) || count < least) {
+    throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
   }
   return count;
 }

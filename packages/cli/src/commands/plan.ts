@@ -1,10 +1,11 @@
 // `exp plan`: what `exp run` would do, without training.
-import { planSchedule, readTrials, trialMemory } from "@merclab/runner";
+import { findStaleTrials, missingTrials, planSchedule, readTrials, trialMemory } from "@merclab/runner";
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import prettyMs from "pretty-ms";
 import { columns, printJson, printText } from "../output.ts";
 import { seedPlanText } from "../seed-plan-text.ts";
+import { staleLines } from "../stale-text.ts";
 import { planTableSeeds } from "../tables.ts";
 import { trialLabel } from "../trial-label.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
@@ -32,10 +33,10 @@ interface Options extends PlanOptions {
 
 async function plan(name: string, overrides: string[], options: Options): Promise<void> {
   const { site, plan } = await openPlan(name, overrides, options);
-  const stored = new Map(
-    (await readTrials(site.places.runs, plan.experiment.name)).map((trial) => [trial.spec.id, trial]),
-  );
-  const toRun = plan.trials.filter(({ id }) => stored.get(id)?.result === undefined);
+  const all = await readTrials(site.places.runs, plan.experiment.name);
+  const stored = new Map(all.map((trial) => [trial.spec.id, trial]));
+  const stale = await findStaleTrials(site.places.runs, plan.experiment.name, all, plan);
+  const toRun = missingTrials(plan, all);
   const { jobs, notes, threadsFor } = planSchedule(toRun, options, site.registry);
   const [next] = toRun;
   /** Of the trials that start first; the last ones may get more. */
@@ -55,7 +56,8 @@ async function plan(name: string, overrides: string[], options: Options): Promis
   });
   const done = trials.filter(({ state }) => state === "done");
   const secondsPerTrial = done.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0) / done.length;
-  const missing = trials.length - done.length;
+  const missing = toRun.length;
+  const passedOver = trials.length - done.length - missing;
   const seedPlans = planTableSeeds(plan, stored, options.difference);
   // Known only from trials that ran: nothing is guessed.
   const expectedSeconds = done.length === 0 ? null : (secondsPerTrial * missing) / jobs;
@@ -76,6 +78,7 @@ async function plan(name: string, overrides: string[], options: Options): Promis
       expectedSeconds,
       seedPlans,
       trials,
+      stale: stale.map(({ spec, folder }) => ({ id: spec.id, label: trialLabel(spec), folder })),
     });
     return;
   }
@@ -105,7 +108,11 @@ async function plan(name: string, overrides: string[], options: Options): Promis
         ...(threads === null ? [] : [pace(jobs, threads)]),
         time,
       ].join("; "),
+      ...(passedOver === 0
+        ? []
+        : [`${passedOver} failed and would fail again: exp run passes over them, but for --retry-failed.`]),
       ...notes,
+      ...staleLines(stale, name),
       // Tables of the same rows ask for the same seeds.
       ...[...new Set(seedPlans.map(seedPlanText))].map((text) => `\n${text}`),
     ].join("\n"),

@@ -2,24 +2,31 @@
 import { resolve } from "node:path";
 import { MerclabError } from "@merclab/core";
 import {
+  DEFAULT_GUARD,
+  findStaleTrials,
+  type GuardOptions,
   isLauncherOverride,
   type LauncherSettings,
   missingTrials,
   parseOverride,
   planSchedule,
   readLauncher,
+  readTrials,
   runStudy,
+  type StudyOutcome,
   shellWord,
 } from "@merclab/runner";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
+import { staleLines } from "../stale-text.ts";
 import { submit } from "../submit.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { parseWhole } from "./parse-numbers.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 const EXAMPLES = `
@@ -37,8 +44,9 @@ export function runCommand(): Command {
   });
 }
 
-export interface RunOptions extends PlanOptions {
+export interface RunOptions extends PlanOptions, GuardOptions {
   readonly checkpointEvery: number;
+  readonly retryFailed?: boolean;
   readonly launcher?: string;
   readonly dryRun?: boolean;
   /** Trials that a launcher may get; all that are missing when absent. */
@@ -51,6 +59,18 @@ function createRunCommand(action: RunAction): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables, or submit it to a launcher")
     .addOption(checkpointOption())
+    .option("--retry-failed", "train those again too that failed and would fail again, such as those that diverged")
+    .addOption(
+      new Option("--on-error <what>", "when a trial fails: start no further one, or go on with the others")
+        .choices(["stop", "continue"] satisfies GuardOptions["onError"][])
+        .default(DEFAULT_GUARD.onError),
+    )
+    .option(
+      "--fail-fast <n>",
+      "start no further trial when the first n all fail with one message; 0 = never",
+      parseWhole,
+      DEFAULT_GUARD.failFast,
+    )
     .option(
       "--launcher <name>",
       "where trials run: local, or a file in configs/launcher; options are launcher.KEY=VALUE",
@@ -99,12 +119,20 @@ export async function run(name: string, overrides: readonly string[], options: R
   return submit(opened, launcher, { ...options, ...commandOf(name, overrides, options) });
 }
 
-function refuseLocalOptions({ jobs, threads }: RunOptions, { name }: LauncherSettings): void {
+function refuseLocalOptions({ jobs, threads, ...options }: RunOptions, { name }: LauncherSettings): void {
   const given = jobs !== undefined ? "--jobs" : threads !== undefined ? "--threads" : undefined;
   if (given !== undefined) {
     throw new MerclabError("config", `${given} is for local runs, and launcher ${name} was chosen`, {
       hint: "How many trials run at a time, and with how many cores, are its options: launcher.throttle, launcher.cpus.",
     });
+  }
+  const { retryFailed, onError, failFast } = options;
+  if (retryFailed === true || onError !== DEFAULT_GUARD.onError || failFast !== DEFAULT_GUARD.failFast) {
+    throw new MerclabError(
+      "config",
+      `--retry-failed, --on-error and --fail-fast are for local runs, and launcher ${name} was chosen`,
+      { hint: "A launcher gets every trial that is missing, failed ones too, and jobs end one by one." },
+    );
   }
 }
 
@@ -115,8 +143,11 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   printNote(pc.bold(plan.experiment.title));
   printNote(engineLine(plan));
 
-  const schedule = planSchedule(await missingTrials(plan, places.runs), options, site.registry);
-  for (const note of schedule.notes) {
+  const { retryFailed = false, onError, failFast } = options;
+  const stored = await readTrials(places.runs, plan.experiment.name);
+  const schedule = planSchedule(missingTrials(plan, stored, { retryFailed }), options, site.registry);
+  const stale = await findStaleTrials(places.runs, plan.experiment.name, stored, plan);
+  for (const note of [...schedule.notes, ...staleLines(stale, name)]) {
     printNote(note);
   }
   const progress = createProgress(plan.trials, () => schedule.jobs);
@@ -150,13 +181,19 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
     pause: pause.signal,
     signal: stop.signal,
     ...commandOf(name, overrides, options),
+    retryFailed,
+    guard: { onError, failFast },
+    onHalt: (reason) => progress.note(pc.red(reason)),
   });
   process.off("SIGINT", interrupt);
   process.off("SIGTERM", interrupt);
   progress.end();
 
   const tables = await compileTables(places.runs, plan.experiment.name);
-  await tracking?.end(tables, pause.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
+  await tracking?.end(
+    tables,
+    pause.signal.aborted ? "KILLED" : outcome.done < plan.trials.length ? "FAILED" : "FINISHED",
+  );
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {
@@ -170,12 +207,27 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
     return EXIT.interrupted;
   }
-  if (outcome.failed > 0) {
-    const failed = `${outcome.failed} of ${plan.trials.length} trials failed`;
-    printNote(`${pc.red(failed)}; the others are stored. The same command tries again what is missing.`);
+  const failed = outcome.failed + outcome.passedOver;
+  if (failed + outcome.unstarted > 0) {
+    for (const line of failureLines(outcome, plan.trials.length)) {
+      printNote(line);
+    }
     return EXIT.failed;
   }
   return outcome.elsewhere > 0 ? EXIT.failed : EXIT.done;
+}
+
+/** What failed, what was left, and what the same command will do about either. */
+function failureLines({ done, failed, passedOver, unstarted }: StudyOutcome, all: number): string[] {
+  const what = [
+    ...(failed + passedOver > 0 ? [`${failed + passedOver} of ${all} trials failed`] : []),
+    ...(unstarted > 0 ? [`${unstarted} were not started`] : []),
+  ].join(", ");
+  const others = done > 0 ? "; the others are stored." : ".";
+  return [
+    `${pc.red(what)}${others}`,
+    "The same command trains what is missing, but for trials that would fail again: --retry-failed takes those too.",
+  ];
 }
 
 /** The command that trains what is missing: as it was typed, but for jobs, threads and how to print. */

@@ -71,15 +71,16 @@ export function countComparisons(families: readonly Family[]): number {
 
 /** Every two rows that share two seeds or more. */
 export function testablePairs(families: readonly Family[]): Pair[] {
-  return families.flatMap((family) =>
-    family.members.flatMap((first, index) =>
-      family.members.slice(index + 1).flatMap((second) => {
+  return families.flatMap((family) => {
+    const members = family.members.filter(({ values }) => values.size > 1);
+    return members.flatMap((first, index) =>
+      members.slice(index + 1).flatMap((second) => {
         const seeds = [...first.values.keys()].filter((seed) => second.values.has(seed));
         const values = ({ values: each }: Member) => seeds.map((seed) => each.get(seed) as number);
         return seeds.length < 2 ? [] : [{ family, first, second, shared: [values(first), values(second)] } as const];
       }),
-    ),
-  );
+    );
+  });
 }
 
 export interface Comparisons {

@@ -2,13 +2,21 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "@merclab/runner";
 
+/** The seeds of a plan's cell share one object. */
+const hashes = new WeakMap<ResolvedConfig, string>();
+
 /** First 12 hex digits of SHA-256 over the config as JSON with sorted keys. */
 export function configHash(config: ResolvedConfig): string {
-  return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+  const hash = hashes.get(config) ?? createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+  hashes.set(config, hash);
+  return hash;
 }
 
 /** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
 export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
+  if (configs.length < 2) {
+    return [];
+  }
   const leaves = configs.map((config) => new Map(leavesOf(config, "")));
   const paths = new Set(leaves.flatMap((each) => [...each.keys()]));
   return [...paths].filter((path) => new Set(leaves.map((each) => each.get(path))).size > 1).sort();

@@ -69,10 +69,16 @@ export function createConfigGroups(folders: readonly string[], registry: PluginR
     const plugins = group === "trainer" ? ["default"] : registry.names(group);
     return group === "engine" ? [AUTO_ENGINE, ...plugins] : plugins;
   };
-  const names = async (group: Group): Promise<string[]> => {
+  const listed = new Map<Group, Promise<string[]>>();
+  const list = async (group: Group): Promise<string[]> => {
     const files = await Promise.all(folders.map((folder) => glob(`${group}/*.yaml`, { cwd: folder, onlyFiles: true })));
     const named = files.flat().map((file) => basename(file, ".yaml"));
     return [...new Set([...named, ...pluginNames(group)])].sort();
+  };
+  const names = (group: Group): Promise<string[]> => {
+    const found = listed.get(group) ?? list(group);
+    listed.set(group, found);
+    return found;
   };
 
   const load = async (group: Group, name: string, where: string | undefined): Promise<Choice> => {

@@ -33,6 +33,8 @@ import { type ResolvedCell, resolveConfig } from "./resolve.ts";
 
 export interface StudyPlan {
   readonly experiment: Experiment;
+  /** The overrides but for seeds, in one order: plans of one variant follow one another, others stand beside it. */
+  readonly variant: string;
   readonly trials: readonly TrialSpec[];
   /** What the reader must know before the first number: synthetic data, data sets that were not found. */
   readonly notices: readonly string[];
@@ -109,6 +111,7 @@ export async function planStudy(
   const datasets = [...loaded.values()];
   return {
     experiment,
+    variant: variantOf([...own, ...(datasetOverride === undefined ? [] : [{ ...datasetOverride, key: "datasets" }])]),
     trials: interleaveSeeds(assembleTrials(drafts, experiment, site)),
     notices: [...notices, ...syntheticNotice(datasets)],
     datasets,
@@ -196,9 +199,27 @@ export function modelParts(config: ResolvedConfig, registry: PluginRegistry) {
   };
 }
 
-/** Hash of everything that changes a number. */
-export function trialId(spec: Pick<TrialSpec, "config" | "seed" | "data">): string {
-  return createHash("sha256").update(stringify(spec)).digest("hex").slice(0, 12);
+/** Hash of everything that changes a number: of the JSON with sorted keys. */
+export function trialId({ config, seed, data }: Pick<TrialSpec, "config" | "seed" | "data">): string {
+  return shortHash(`{"config":${configText(config)},"data":${stringify(data)},"seed":${stringify(seed)}}`);
+}
+
+/** Hash of what the seeds of a cell have in common. */
+export function cellId({ config, data }: Pick<TrialSpec, "config" | "data">): string {
+  return shortHash(`{"config":${configText(config)},"data":${stringify(data)}}`);
+}
+
+/** Kept, since all seeds of a cell have the same object. */
+const configTexts = new WeakMap<ResolvedConfig, string>();
+
+function configText(config: ResolvedConfig): string {
+  const text = configTexts.get(config) ?? stringify(config);
+  configTexts.set(config, text);
+  return text;
+}
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 /** The last override of a key wins; `dataset=x` and `datasets=x` are one key. */
@@ -208,6 +229,13 @@ function sortOverrides(overrides: readonly Axis[]) {
   const seedOverride = byKey.get("seeds");
   const own = [...byKey.values()].filter((axis) => axis !== datasetOverride && axis !== seedOverride);
   return { own, datasetOverride, seedOverride };
+}
+
+function variantOf(overrides: readonly Axis[]): string {
+  return overrides
+    .map(({ key, values }) => `${key}=${values.map((value) => stringify(value)).join(",")}`)
+    .sort()
+    .join(" ");
 }
 
 /** A `when` for a misspelt data set would never hold, silently. */

@@ -40,6 +40,12 @@ export interface TrialSpec {
   readonly task?: Task;
 }
 
+/**
+ * Why a trial failed: an exception; a loss or parameter that is not finite; too little JavaScript heap; too little other
+ * memory; a signal from outside; a runs folder that cannot be written; data or an engine that is not usable there.
+ */
+export type FailureCause = "error" | "diverged" | "heap" | "memory" | "killed" | "storage" | "machine";
+
 /** `status.json`: where the trial stands. */
 export interface TrialStatus {
   readonly state: "running" | "done" | "failed" | "cancelled";
@@ -49,6 +55,8 @@ export interface TrialStatus {
   readonly endedAt?: string;
   /** First line of what went wrong. */
   readonly error?: string;
+  /** Of a failed trial; absent in those of older versions. */
+  readonly cause?: FailureCause;
 }
 
 /** Scalar metrics by their names in YAML and tables. */

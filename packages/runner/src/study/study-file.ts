@@ -1,10 +1,19 @@
-// `study.json`: what the last run of an experiment planned, so that tables can be made later without data or plan.
+// `study.json`: what the last run of an experiment planned, so that tables can be made later without data or plan; and
+// which cells any of its plans names, so that those of former configs can be told.
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MerclabError, nearestName } from "@merclab/core";
-import type { StudyPlan } from "../config/plan.ts";
+import { cellId, type StudyPlan } from "../config/plan.ts";
 import type { TableSpec } from "../config/table-spec.ts";
-import { experimentFolder, readExperimentNames, readJson, writeJson } from "../store/experiment-store.ts";
+import {
+  experimentFolder,
+  readExperimentNames,
+  readJson,
+  type StoredTrial,
+  writeJson,
+} from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
+import { lockExperiment } from "./lock.ts";
 
 export interface StudyFile {
   readonly schema: 1;
@@ -17,6 +26,8 @@ export interface StudyFile {
   readonly notices: readonly string[];
   readonly tables: readonly TableSpec[];
   readonly trials: readonly TrialSpec[];
+  /** The cells of the last plan of every variant that ran. Absent in files of older versions. */
+  readonly plans?: Readonly<Record<string, readonly string[]>>;
 }
 
 const FILE = "study.json";
@@ -27,6 +38,7 @@ export async function writeStudy(
   command: Pick<StudyFile, "command" | "arguments">,
 ): Promise<void> {
   const { experiment, notices, trials } = plan;
+  const file = join(experimentFolder(runsFolder, experiment.name), FILE);
   const study: StudyFile = {
     schema: 1,
     experiment: experiment.name,
@@ -35,8 +47,51 @@ export async function writeStudy(
     notices,
     tables: experiment.tables,
     trials,
+    plans: knownPlans(await readJson<StudyFile>(file), plan),
   };
-  await writeJson(join(experimentFolder(runsFolder, experiment.name), FILE), study);
+  await writeJson(file, study);
+}
+
+/** The cells of every variant, those of this plan's as it has them. */
+function knownPlans(study: StudyFile | undefined, { variant, trials }: StudyPlan): Record<string, readonly string[]> {
+  return { ...study?.plans, [variant]: [...new Set(trials.map(cellId))] };
+}
+
+/**
+ * Stored trials that no plan names any more: their config or their data changed since. A cell that only lost seeds is
+ * not among them.
+ *
+ * @param plan where it is newer than what ran last
+ */
+export async function findStaleTrials(
+  runsFolder: string,
+  experiment: string,
+  stored: readonly StoredTrial[],
+  plan?: StudyPlan,
+): Promise<StoredTrial[]> {
+  const study = await readJson<StudyFile>(join(experimentFolder(runsFolder, experiment), FILE));
+  const plans = plan === undefined ? study?.plans : knownPlans(study, plan);
+  if (plans === undefined) {
+    return []; // nothing is known of what was planned
+  }
+  const known = new Set(Object.values(plans).flat());
+  return stored.filter(({ spec }) => !known.has(cellId(spec)));
+}
+
+/** Removes trial folders, which nothing may be running. @throws MerclabError `storage` */
+export async function removeTrials(
+  runsFolder: string,
+  experiment: string,
+  trials: readonly StoredTrial[],
+): Promise<void> {
+  const unlock = await lockExperiment(experimentFolder(runsFolder, experiment));
+  try {
+    for (const { folder } of trials) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  } finally {
+    unlock();
+  }
 }
 
 /** @throws MerclabError `config` when the experiment never ran */

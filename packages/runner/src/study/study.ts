@@ -1,23 +1,30 @@
 // Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
-// same call after any crash goes on where the files end.
+// same call after any crash goes on where the files end. What failed for a reason that lies in the trial is passed over
+// until it is asked for; what ran out of memory gets a second try without neighbours.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { getHeapStatistics } from "node:v8";
+import { MerclabError } from "@merclab/core";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
 import {
   createTrialFolder,
   experimentFolder,
   readTrial,
-  readTrials,
+  type StoredTrial,
   TRIAL_FILES,
   writeJson,
 } from "../store/experiment-store.ts";
-import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import type { FailureCause, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { isCancelled, withdrawCancel } from "../supervisor/cancel-requests.ts";
 import { describeOwner, takeLease } from "../supervisor/lease.ts";
+import { classifyFailure, type Failure, failsAgain, isMemory, nextTry } from "./failures.ts";
+import { createGuard, type GuardOptions } from "./guard.ts";
 import { lockExperiment } from "./lock.ts";
+import { countMemoryKills, memoryLimit } from "./memory-use.ts";
 import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
-import { createWorkerPool, type Epoch, type WorkerEnd } from "./workers.ts";
+import { createWorkerPool, type Epoch, type WorkerPool } from "./workers.ts";
 
 export type StudyEvent =
   | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
@@ -31,6 +38,8 @@ export type StudyEvent =
   | { readonly type: "note"; readonly spec: TrialSpec; readonly folder: string; readonly text: string }
   | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
   | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
+  /** It failed in an earlier run, and would fail again. */
+  | { readonly type: "passed over"; readonly spec: TrialSpec; readonly folder: string; readonly message: string }
   | {
       readonly type: "elsewhere";
       readonly spec: TrialSpec;
@@ -60,142 +69,296 @@ export interface StudyOptions {
   /** What a user types to run this again; stored with the study, for its tables. */
   readonly command: string;
   readonly arguments?: readonly string[];
+  /** Trains those anew that failed and would fail again. */
+  readonly retryFailed?: boolean;
+  /** When failures end the study; by default five first trials that fail alike. */
+  readonly guard?: GuardOptions;
+  /** Told once, when failures let no further trial start; those that run go on to their end. */
+  readonly onHalt?: (reason: string) => void;
 }
 
 export interface StudyOutcome {
   readonly done: number;
+  /** Failed in this run. */
   readonly failed: number;
+  /** Paused, stopped, or not started any more because the study was. */
   readonly cancelled: number;
   /** Left to others, who train them right now. */
   readonly elsewhere: number;
+  /** Failed in an earlier run, and not tried again. */
+  readonly passedOver: number;
+  /** Not started, because others failed. */
+  readonly unstarted: number;
 }
 
-/** The trials of a plan that are not done. */
-export async function missingTrials(plan: StudyPlan, runsFolder: string): Promise<TrialSpec[]> {
-  const stored = await readTrials(runsFolder, plan.experiment.name);
-  const done = new Set(stored.filter(({ result }) => result !== undefined).map(({ spec }) => spec.id));
-  return plan.trials.filter(({ id }) => !done.has(id));
+type Counts = { -readonly [key in keyof StudyOutcome]: StudyOutcome[key] };
+
+/** A trial that is to run. */
+interface Task {
+  readonly spec: TrialSpec;
+  readonly folder: string;
+  /** Of this run's failures of it. */
+  readonly causes: FailureCause[];
+  /** Of the last attempt that a worker began. */
+  attempts: number;
 }
 
-/** @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment */
+/** Five, so that a broken script burns no night, and one broken value of a sweep stops nothing. */
+export const DEFAULT_GUARD: GuardOptions = { onError: "continue", failFast: 5 };
+
+/** The trials of a plan that a run would train, with these stored. */
+export function missingTrials(
+  plan: StudyPlan,
+  stored: readonly StoredTrial[],
+  { retryFailed = false }: Pick<StudyOptions, "retryFailed"> = {},
+): TrialSpec[] {
+  const settled = new Set(
+    stored
+      .filter(({ result, status }) => result !== undefined || (!retryFailed && isPassedOver(status)))
+      .map(({ spec }) => spec.id),
+  );
+  return plan.trials.filter(({ id }) => !settled.has(id));
+}
+
+/** Whether a run leaves this trial alone: it failed, and nothing that it is made of has changed since. */
+export function isPassedOver(status: TrialStatus | undefined): boolean {
+  return status?.state === "failed" && failsAgain(status.cause);
+}
+
+/**
+ * @throws MerclabError `storage` when the runs folder cannot be used, or another process runs this experiment; trials
+ *   that run then have ended before
+ */
 export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<StudyOutcome> {
-  const { runsFolder, onEvent, command, arguments: given } = options;
+  const { runsFolder, command, arguments: given } = options;
   const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
   const unlock = await lockExperiment(studyFolder);
   try {
     await writeStudy(runsFolder, plan, { command, ...(given === undefined ? {} : { arguments: given }) });
-    const outcome = { done: 0, failed: 0, cancelled: 0, elsewhere: 0 };
-    const missing: { spec: TrialSpec; folder: string }[] = [];
-    for (const spec of plan.trials) {
-      const folder = await createTrialFolder(runsFolder, spec);
-      const { result } = await readTrial(folder);
-      if (result === undefined) {
-        missing.push({ spec, folder });
-      } else {
-        outcome.done += 1;
-        onEvent({ type: "found", spec, folder, result });
-      }
-    }
+    const outcome: Counts = { done: 0, failed: 0, cancelled: 0, elsewhere: 0, passedOver: 0, unstarted: 0 };
+    const tasks = await findTasks(plan, options, outcome);
     await withdrawCancel(
       studyFolder,
-      missing.map(({ spec }) => spec.id),
+      [...tasks.together, ...tasks.alone].map(({ spec }) => spec.id),
     );
-    // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
-    const broken = new AbortController();
-    const signal = AbortSignal.any([options.signal, broken.signal]);
-    const ending = AbortSignal.any([signal, ...(options.pause === undefined ? [] : [options.pause])]);
-    const pool = createWorkerPool(options.workerCommand, studyFolder, signal);
-    options.pause?.addEventListener("abort", pool.pause, { once: true });
-    const limit = pLimit(options.schedule.jobs);
-    const load = { coresInUse: 0, running: 0, waiting: missing.length };
-    const ends = missing.map(({ spec, folder }) =>
-      limit(async () => {
-        if (ending.aborted || isCancelled(folder)) {
-          outcome.cancelled += 1;
-          return;
-        }
-        const taken = takeLease(folder);
-        if ("holder" in taken) {
-          outcome.elsewhere += 1;
-          load.waiting -= 1;
-          onEvent({ type: "elsewhere", spec, folder, owner: describeOwner(taken.holder.owner) });
-          return;
-        }
-        const threads = options.schedule.threadsFor(spec, load);
-        load.waiting -= 1;
-        load.running += 1;
-        load.coresInUse += threads;
-        onEvent({ type: "started", spec, folder });
-        try {
-          const end = await pool.run(spec, folder, threads, (message) => {
-            onEvent(
-              message.type === "epoch"
-                ? { type: "epoch", spec, folder, message }
-                : { type: "note", spec, folder, text: message.text },
-            );
-          });
-          outcome[await settleTrial(spec, folder, end, { onEvent, signal })] += 1;
-        } finally {
-          taken.lease.release();
-          load.running -= 1;
-          load.coresInUse -= threads;
-          pool.keep(load.waiting);
-        }
-      }).catch((error: unknown) => {
-        broken.abort(error);
-        throw error;
-      }),
-    );
-    await Promise.allSettled(ends);
-    await pool.close();
-    options.pause?.removeEventListener("abort", pool.pause);
-    await Promise.all(ends);
+    await runTasks(tasks, studyFolder, options, outcome);
     return outcome;
   } finally {
     unlock();
   }
 }
 
-/** What became of a trial that a worker had: its folder knows. */
-async function settleTrial(
-  spec: TrialSpec,
-  folder: string,
-  { exit, failure }: WorkerEnd,
+/** Makes trial folders, and sorts what is to run from what is not. */
+async function findTasks(
+  plan: StudyPlan,
+  { runsFolder, onEvent, retryFailed = false }: StudyOptions,
+  outcome: Counts,
+): Promise<{ together: Task[]; alone: Task[] }> {
+  const [together, alone]: [Task[], Task[]] = [[], []];
+  for (const spec of plan.trials) {
+    const folder = await createTrialFolder(runsFolder, spec);
+    const { result, status } = await readTrial(folder);
+    if (result !== undefined) {
+      outcome.done += 1;
+      onEvent({ type: "found", spec, folder, result });
+    } else if (!retryFailed && isPassedOver(status)) {
+      outcome.passedOver += 1;
+      onEvent({ type: "passed over", spec, folder, message: status?.error ?? "it failed" });
+    } else {
+      const ranOut = status?.state === "failed" && isMemory(status.cause);
+      (ranOut ? alone : together).push({
+        spec,
+        folder,
+        causes: ranOut && status.cause ? [status.cause] : [],
+        attempts: status?.attempt ?? 0,
+      });
+    }
+  }
+  return { together, alone };
+}
+
+/** Runs tasks side by side, and then, one at a time, those that ran out of memory. */
+async function runTasks(
+  { together, alone }: { readonly together: readonly Task[]; readonly alone: Task[] },
+  studyFolder: string,
+  options: StudyOptions,
+  outcome: Counts,
+): Promise<void> {
+  const { onEvent, schedule } = options;
+  // A runner that cannot go on (the disk is full) takes its workers with it, and ends when they have.
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
+  const ending = AbortSignal.any([signal, ...(options.pause === undefined ? [] : [options.pause])]);
+  const guard = createGuard(options.guard ?? DEFAULT_GUARD, options.onHalt ?? (() => undefined));
+  const pool = createWorkerPool(options.workerCommand, studyFolder, signal);
+  options.pause?.addEventListener("abort", pool.pause, { once: true });
+  const load = { coresInUse: 0, running: 0, waiting: together.length };
+  /** Why nothing more can be stored. */
+  let full: Failure | undefined;
+
+  /** One try of a trial; what follows from how it ended. */
+  const attempt = async (task: Task, isAlone: boolean): Promise<"none" | "again" | "alone"> => {
+    const { spec, folder, causes } = task;
+    const threads = schedule.threadsFor(spec, load);
+    load.waiting -= 1;
+    load.running += 1;
+    load.coresInUse += threads;
+    onEvent({ type: "started", spec, folder });
+    try {
+      const verdict = await tryTrial(task, threads, pool, { onEvent, signal });
+      if (typeof verdict === "string") {
+        outcome[verdict] += 1;
+        guard.trialEnded();
+        return "none";
+      }
+      const next = nextTry(verdict.cause, causes, isAlone);
+      causes.push(verdict.cause);
+      if (next === "none" || guard.reason !== undefined || full !== undefined) {
+        outcome.failed += 1;
+        guard.trialEnded(verdict);
+        full ??= verdict.cause === "storage" ? verdict : undefined;
+        onEvent({ type: "failed", spec, folder, message: verdict.message, hint: verdict.hint });
+        return "none";
+      }
+      const how =
+        next === "alone" ? "it runs again later, with no other trial beside it" : "it goes on in a new worker";
+      onEvent({ type: "note", spec, folder, text: `${verdict.message}; ${how}` });
+      load.waiting += next === "again" ? 1 : 0;
+      return next;
+    } finally {
+      load.running -= 1;
+      load.coresInUse -= threads;
+    }
+  };
+
+  const runTask = async (task: Task, isAlone: boolean): Promise<void> => {
+    const { spec, folder } = task;
+    const taken = takeLease(folder);
+    if ("holder" in taken) {
+      outcome.elsewhere += 1;
+      load.waiting -= 1;
+      onEvent({ type: "elsewhere", spec, folder, owner: describeOwner(taken.holder.owner) });
+      return;
+    }
+    try {
+      await tryAll(task, isAlone);
+    } finally {
+      taken.lease.release();
+    }
+  };
+
+  const tryAll = async (task: Task, isAlone: boolean): Promise<void> => {
+    for (let next = "again"; next === "again"; ) {
+      if (ending.aborted || isCancelled(task.folder)) {
+        outcome.cancelled += 1;
+        return;
+      }
+      if (guard.reason !== undefined || full !== undefined) {
+        outcome.unstarted += 1;
+        return;
+      }
+      next = await attempt(task, isAlone);
+      if (next === "alone") {
+        alone.push(task);
+      }
+    }
+  };
+
+  const guarded = (task: Task, isAlone: boolean) =>
+    runTask(task, isAlone).catch((error: unknown) => {
+      broken.abort(error);
+      throw error;
+    });
+  const limit = pLimit(schedule.jobs);
+  const ends = together.map((task) =>
+    limit(async () => {
+      await guarded(task, false);
+      pool.keep(load.waiting);
+    }),
+  );
+  const settled = await Promise.allSettled(ends);
+  pool.keep(0);
+  try {
+    for (let at = 0; at < alone.length; at++) {
+      load.waiting = alone.length - at;
+      await guarded(alone[at] as Task, true);
+      pool.keep(0);
+    }
+  } finally {
+    await pool.close();
+    options.pause?.removeEventListener("abort", pool.pause);
+  }
+  for (const end of settled) {
+    if (end.status === "rejected") {
+      throw end.reason;
+    }
+  }
+  if (full !== undefined) {
+    throw new MerclabError("storage", `trials cannot be stored: ${full.message}`, {
+      where: studyFolder,
+      hint: "Make room, or give another folder with --runs DIR; the same command goes on, and what is finished is kept.",
+    });
+  }
+}
+
+/** Gives a trial to a worker; what became of it, as its folder says, or why it failed. */
+async function tryTrial(
+  task: Task,
+  threads: number,
+  pool: WorkerPool,
   { onEvent, signal }: Pick<StudyOptions, "onEvent" | "signal">,
-): Promise<keyof StudyOutcome> {
-  const { result, status } = await readTrial(folder);
+): Promise<"done" | "cancelled" | Failure> {
+  const { spec, folder, causes } = task;
+  const killsBefore = countMemoryKills();
+  const heapMegabytes = causes.includes("heap") ? moreHeap() : undefined;
+  const end = await pool.run(spec, folder, { threads, heapMegabytes }, (message) => {
+    onEvent(
+      message.type === "epoch"
+        ? { type: "epoch", spec, folder, message }
+        : { type: "note", spec, folder, text: message.text },
+    );
+  });
+  const { result, status: stored } = await readTrial(folder);
+  // A worker that died while it was loading left what an earlier attempt says.
+  const status = stored?.attempt === task.attempts ? undefined : stored;
+  task.attempts = stored?.attempt ?? 0;
   if (result !== undefined) {
     onEvent({ type: "done", spec, folder, result });
     return "done";
   }
+  const endedAt = new Date().toISOString();
   // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
-  const cancelled = signal.aborted || exit === "SIGINT" || status?.state === "cancelled";
-  const { message, hint } = describeFailure(failure, exit, join(folder, TRIAL_FILES.log));
-  if (status?.state === "running") {
-    // A worker that was killed could not say so itself.
-    const endedAt = new Date().toISOString();
-    const ended: TrialStatus = cancelled
-      ? { ...status, state: "cancelled", endedAt }
-      : { ...status, state: "failed", endedAt, error: message };
-    await writeJson(join(folder, TRIAL_FILES.status), ended);
-  }
-  if (cancelled) {
+  if (signal.aborted || end.exit === "SIGINT" || status?.state === "cancelled") {
+    if (status?.state === "running") {
+      await writeJson(join(folder, TRIAL_FILES.status), { ...status, state: "cancelled", endedAt });
+    }
     onEvent({ type: "cancelled", spec, folder });
     return "cancelled";
   }
-  onEvent({ type: "failed", spec, folder, message, hint });
-  return "failed";
+  const log = join(folder, TRIAL_FILES.log);
+  const systemKilled = (countMemoryKills() ?? 0) > (killsBefore ?? 0);
+  const failure = classifyFailure({ ...end, printed: endOf(log), systemKilled }, log);
+  if (status !== undefined) {
+    const ended: TrialStatus = { endedAt, ...status, state: "failed", error: failure.message, cause: failure.cause };
+    const written = writeJson(join(folder, TRIAL_FILES.status), ended);
+    await (failure.cause === "storage" ? written.catch(() => undefined) : written);
+  }
+  return failure;
 }
 
-function describeFailure(failure: WorkerEnd["failure"], exit: string | undefined, log: string) {
-  if (failure !== undefined) {
-    const where = failure.where === undefined ? "" : ` (${failure.where})`;
-    return { message: `${failure.message}${where}`, hint: failure.hint ?? `See ${log}` };
+/** Twice Node's own limit, as far as memory goes, in MiB. */
+function moreHeap(): number {
+  const own = getHeapStatistics().heap_size_limit;
+  return Math.floor(Math.max(own, Math.min(2 * own, 0.8 * memoryLimit())) / 2 ** 20);
+}
+
+const TAIL_BYTES = 64 * 1024;
+
+/** What a worker printed last. */
+function endOf(log: string): string {
+  try {
+    return readFileSync(log).subarray(-TAIL_BYTES).toString("utf8");
+  } catch {
+    return "";
   }
-  const hint =
-    exit === "SIGKILL"
-      ? "Somebody killed it, or the system did for want of memory (try a smaller --jobs); the same command goes on."
-      : `See ${log}`;
-  const how = exit === undefined ? "the worker ended the trial" : `the worker ended with ${exit}`;
-  return { message: `${how} and left no result`, hint };
 }

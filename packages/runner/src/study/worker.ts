@@ -42,9 +42,9 @@ export type WorkerMessage =
   | { readonly type: "note"; readonly text: string }
   | {
       readonly type: "failed";
-      /** Undefined for a bug. */
-      readonly code?: ErrorCode;
       readonly message: string;
+      /** Of a MerclabError. */
+      readonly code?: ErrorCode | undefined;
       readonly where?: string | undefined;
       readonly hint?: string | undefined;
     }
@@ -107,12 +107,21 @@ export async function runTrialFolder(
     await rm(file("checkpoint"), { force: true });
     return { leftTensors, isPaused: false };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
-    await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
-    appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
+    await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
     throw error;
   }
+}
+
+async function recordFailure(
+  error: unknown,
+  running: TrialStatus,
+  journal: AttemptJournal,
+  file: (name: keyof typeof TRIAL_FILES) => string,
+): Promise<void> {
+  const message = error instanceof Error ? error.message : String(error);
+  journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
+  await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
+  appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
 }
 
 async function trainAndScore(

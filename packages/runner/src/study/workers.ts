@@ -1,5 +1,5 @@
-// Processes that train: each takes trial after trial of one study, on one engine with one number of threads, so that
-// starting and loading is paid once. A process whose trial failed, or left something behind, is not used again; one that
+// Processes that train: each takes trial after trial of one study, on one engine with one number of threads and as much
+// memory, so that starting and loading is paid once. A process whose trial failed, or left something behind, is not used again; one that
 // dies loses the trial that it had.
 import { type ChildProcess, fork } from "node:child_process";
 import { appendFileSync, writeFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { MerclabError } from "@merclab/core";
 import stringify from "safe-stable-stringify";
 import { TRIAL_FILES } from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
+import { memoryLimit, residentBytes } from "./memory-use.ts";
 import type { RunnerMessage, WorkerMessage } from "./worker.ts";
 
 /** What a worker says of a trial while it runs. */
@@ -20,11 +21,20 @@ export interface WorkerEnd {
   /** Exit code or signal of a process that is gone; undefined where it lives. */
   readonly exit: string | undefined;
   readonly failure: Extract<WorkerMessage, { type: "failed" }> | undefined;
+  /** Memory that all workers held when this process was last seen, as a share of what they may have. */
+  readonly residentShare: number | undefined;
+}
+
+/** What a process is given that a trial runs in; trials of one shape and engine can share a process. */
+export interface WorkerShape {
+  readonly threads: number;
+  /** More JavaScript heap than Node's own limit, in MiB. */
+  readonly heapMegabytes?: number | undefined;
 }
 
 export interface WorkerPool {
   /** Runs the trial of a folder, in a process that waits for one or a new one. */
-  run(spec: TrialSpec, folder: string, threads: number, onNews: (message: TrialNews) => void): Promise<WorkerEnd>;
+  run(spec: TrialSpec, folder: string, shape: WorkerShape, onNews: (message: TrialNews) => void): Promise<WorkerEnd>;
   /** Has running trials end after their epoch, with a checkpoint. */
   pause(): void;
   /** Ends processes that wait, but for this number. */
@@ -52,8 +62,17 @@ export function createWorkerPool(
   };
   signal.addEventListener("abort", kill, { once: true });
 
-  const start = (key: string, threads: number): Worker => {
-    const worker = new Worker(key, script, [...args, "--threads", String(threads), studyFolder]);
+  let residentShare: number | undefined;
+  const watch = setInterval(() => {
+    const bytes = [...living].map(({ pid }) => (pid === undefined ? undefined : residentBytes(pid)));
+    residentShare = bytes.some((each) => each !== undefined)
+      ? bytes.reduce<number>((sum, each) => sum + (each ?? 0), 0) / memoryLimit()
+      : undefined;
+  }, WATCH_MS);
+  watch.unref();
+
+  const start = (key: string, shape: WorkerShape): Worker => {
+    const worker = new Worker(key, script, [...args, "--threads", String(shape.threads), studyFolder], shape);
     living.add(worker);
     if (signal.aborted) {
       worker.kill();
@@ -77,10 +96,10 @@ export function createWorkerPool(
         worker.pause();
       }
     },
-    async run(spec, folder, threads, onNews) {
-      const key = stringify([spec.config.engine, threads]) as string;
+    async run(spec, folder, shape, onNews) {
+      const key = stringify([spec.config.engine, shape]) as string;
       const known = waiting.find((each) => each.key === key);
-      // Another one that waits has the wrong engine or number of threads, and makes room.
+      // Another one that waits has the wrong engine or shape, and makes room.
       const found = known ?? waiting[0];
       if (found !== undefined) {
         remove(waiting, found);
@@ -88,18 +107,20 @@ export function createWorkerPool(
       if (found !== known) {
         found?.end();
       }
-      const worker = known ?? start(key, threads);
+      const worker = known ?? start(key, shape);
       const { isReusable, ...end } = await worker.run(folder, onNews);
+      const share = residentShare;
       if (isReusable && !signal.aborted) {
         waiting.push(worker);
       } else {
         worker.end();
       }
-      return end;
+      return { ...end, residentShare: share };
     },
     keep,
     async close() {
       keep(0);
+      clearInterval(watch);
       await Promise.all([...living].map(({ gone }) => gone));
       signal.removeEventListener("abort", kill);
     },
@@ -112,8 +133,10 @@ export function createWorkerPool(
  */
 export const ALLOCATOR = { MALLOC_ARENA_MAX: "2" };
 
+const WATCH_MS = 500;
+
 class Worker {
-  /** Engine and threads: a trial with the same can follow. */
+  /** Engine and shape: a trial with the same can follow. */
   readonly key: string;
   /** Exit code or signal, once the process is gone and all that it said has been read. */
   readonly gone: Promise<string>;
@@ -122,10 +145,12 @@ class Worker {
   private log: string | undefined;
   private logError: unknown;
 
-  constructor(key: string, script: string, args: readonly string[]) {
+  constructor(key: string, script: string, args: readonly string[], { heapMegabytes }: WorkerShape) {
     this.key = key;
+    const heap = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
     this.child = fork(script, args, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
+      execArgv: [...process.execArgv, ...heap],
       env: { ...ALLOCATOR, ...process.env },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -138,8 +163,15 @@ class Worker {
     });
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** @throws MerclabError `storage` when the log cannot be written */
-  async run(folder: string, onNews: (message: TrialNews) => void): Promise<WorkerEnd & { isReusable: boolean }> {
+  async run(
+    folder: string,
+    onNews: (message: TrialNews) => void,
+  ): Promise<Omit<WorkerEnd, "residentShare"> & { isReusable: boolean }> {
     this.log = join(folder, TRIAL_FILES.log);
     writeFileSync(this.log, "");
     let failure: WorkerEnd["failure"];
