@@ -9,6 +9,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./commands/plan.ts")).planCommand(),
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
+  sync: async () => (await import("./commands/sync.ts")).syncCommand(),
+
+  export: async () => (await import("./commands/export.ts")).exportCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
   new: async () => (await import("./commands/new.ts")).newCommand(),

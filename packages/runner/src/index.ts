@@ -21,6 +21,8 @@ export {
   type TableSpecInput,
   tableSpec,
 } from "./config/table-spec.ts";
+export { type ExportedStudy, writeFileStore } from "./export/file-store.ts";
+export { type RunContent, type StudyContent, studyContent } from "./export/run-content.ts";
 export {
   createTrialFolder,
   experimentFolder,
@@ -54,6 +56,15 @@ export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
+export { failureKind } from "./tracking/failures.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
+export {
+  createSyncer,
+  type SyncedStudy,
+  type Syncer,
+  type SyncerOptions,
+  type SyncProgress,
+} from "./tracking/syncer.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
+export { type Difference, type Verification, verifyStudy } from "./tracking/verify.ts";

@@ -21,7 +21,8 @@ export const TRIAL_FILES = {
   journal: "journal.jsonl",
   predictions: "predictions.csv",
   testProbabilities: "test-probabilities.npz",
-  tracking: "tracking.json",
+  environment: "environment.json",
+  system: "system.jsonl",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
 } as const;

@@ -1,5 +1,5 @@
-// One runner per experiment: a lock file that names the process which holds it, and is taken over when that process
-// is gone.
+// Lock files that name the process which holds them, and are taken over when that process is gone: one runner per
+// experiment, and one shipper per run.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -12,12 +12,14 @@ interface Holder {
   readonly at: string;
 }
 
+const RUN_LOCK = "run.lock";
+
 /** @returns releases the lock. @throws MerclabError `storage` while another process holds it */
 export async function lockExperiment(folder: string): Promise<() => void> {
-  const file = join(folder, "run.lock");
+  const file = join(folder, RUN_LOCK);
   try {
     await mkdir(folder, { recursive: true });
-    take(file);
+    return takeLock(file);
   } catch (cause) {
     if (cause instanceof MerclabError) {
       throw cause;
@@ -27,23 +29,44 @@ export async function lockExperiment(folder: string): Promise<() => void> {
       cause,
     });
   }
-  return () => rmSync(file, { force: true });
 }
 
-function take(file: string): void {
+/** Whether a process runs the experiment. */
+export function isExperimentRunning(folder: string): boolean {
+  return isHeld(parseHolder(readText(join(folder, RUN_LOCK))));
+}
+
+/**
+ * @param isForgotten the lock that is there counts for nothing, whoever held it
+ * @returns releases the lock. @throws MerclabError `storage` while another process holds it
+ */
+export function takeLock(file: string, { isForgotten = false } = {}): () => void {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
-      writeFileSync(file, mine, { flag: "wx" });
-      return;
+      createWhole(file, mine);
+      return () => rmSync(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 0) {
         throw error;
       }
     }
     const seen = readText(file);
-    refuseLiving(seen, file);
+    if (!isForgotten) {
+      refuseLiving(seen, file);
+    }
     removeStale(file, seen);
+  }
+}
+
+/** Nobody sees the file without its text, which would look like what a crash leaves. @throws Error `EEXIST` */
+function createWhole(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.new`;
+  writeFileSync(draft, text);
+  try {
+    linkSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 
@@ -67,12 +90,16 @@ function removeStale(file: string, seen: string | undefined): void {
 
 function refuseLiving(text: string | undefined, file: string): void {
   const holder = parseHolder(text);
-  if (holder !== undefined && (holder.host !== hostname() || isAlive(holder))) {
+  if (holder !== undefined && isHeld(holder)) {
     throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
       where: file,
       hint: "Wait for it, or remove the file if that process is gone.",
     });
   }
+}
+
+function isHeld(holder: Holder | undefined): boolean {
+  return holder !== undefined && (holder.host !== hostname() || isAlive(holder));
 }
 
 function readText(file: string): string | undefined {
