@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   sync: async () => (await import("./commands/sync.ts")).syncCommand(),
 
+  ui: async () => (await import("./commands/ui.ts")).uiCommand(),
   export: async () => (await import("./commands/export.ts")).exportCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),

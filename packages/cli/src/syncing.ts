@@ -120,3 +120,14 @@ export function serverError(error: unknown, uri: string): unknown {
 function withoutCredentials(uri: string): string {
   return uri.replace(/\/\/[^@/]*@/, "//");
 }
+
+/** One row a study. */
+export function syncedRows(studies: readonly SyncedStudy[]): string[][] {
+  return studies.map(({ experiment, runs, planned, points, rejected, refused, ended }) => [
+    experiment,
+    `${runs} runs`,
+    `${points.toLocaleString("en-US")} points sent`,
+    `${rejected} rejected`,
+    [ended ?? "goes on", ...(planned === 0 ? [] : [`${planned} not started`]), ...refused].join("; "),
+  ]);
+}

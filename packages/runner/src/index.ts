@@ -52,6 +52,7 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export { takeLock } from "./study/lock.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

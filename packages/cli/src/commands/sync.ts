@@ -4,7 +4,7 @@ import { readExperimentNames, type SyncedStudy, type Syncer, type Verification, 
 import { Command } from "commander";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
-import { createSyncProgress, openSyncer, serverError, syncAll, watch } from "../syncing.ts";
+import { createSyncProgress, openSyncer, serverError, syncAll, syncedRows, watch } from "../syncing.ts";
 import { parseSeconds } from "./parse-numbers.ts";
 
 const EXAMPLES = `
@@ -108,14 +108,7 @@ function report(
     printJson({ trackingUri, studies, ...(verified === undefined ? {} : { verified }) });
     return;
   }
-  const rows = studies.map(({ experiment, runs, planned, points, rejected, refused, ended }) => [
-    experiment,
-    `${runs} runs`,
-    `${points.toLocaleString("en-US")} points sent`,
-    `${rejected} rejected`,
-    [ended ?? "goes on", ...(planned === 0 ? [] : [`${planned} not started`]), ...refused].join("; "),
-  ]);
-  printText(columns(rows));
+  printText(columns(syncedRows(studies)));
   for (const { experiment, metrics, points, differences } of verified ?? []) {
     const checked = `${metrics.toLocaleString("en-US")} metrics, ${points.toLocaleString("en-US")} points`;
     printText(

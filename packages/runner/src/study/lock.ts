@@ -37,10 +37,11 @@ export function isExperimentRunning(folder: string): boolean {
 }
 
 /**
+ * @param doing what a process that holds the lock does, for the message
  * @param isForgotten the lock that is there counts for nothing, whoever held it
  * @returns releases the lock. @throws MerclabError `storage` while another process holds it
  */
-export function takeLock(file: string, { isForgotten = false } = {}): () => void {
+export function takeLock(file: string, { isForgotten = false, doing = "is running this experiment" } = {}): () => void {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
@@ -53,9 +54,9 @@ export function takeLock(file: string, { isForgotten = false } = {}): () => void
     }
     const seen = readText(file);
     if (!isForgotten) {
-      refuseLiving(seen, file);
+      refuseLiving(seen, file, doing);
     }
-    removeStale(file, seen);
+    removeStale(file, seen, doing);
   }
 }
 
@@ -71,7 +72,7 @@ function createWhole(file: string, text: string): void {
 }
 
 /** Removes the lock that was seen; when somebody else has just replaced it, gives theirs back and refuses. */
-function removeStale(file: string, seen: string | undefined): void {
+function removeStale(file: string, seen: string | undefined, doing: string): void {
   const aside = `${file}.${process.pid}`;
   try {
     renameSync(file, aside);
@@ -84,14 +85,14 @@ function removeStale(file: string, seen: string | undefined): void {
   }
   rmSync(aside, { force: true });
   if (moved !== seen) {
-    refuseLiving(moved, file);
+    refuseLiving(moved, file, doing);
   }
 }
 
-function refuseLiving(text: string | undefined, file: string): void {
+function refuseLiving(text: string | undefined, file: string, doing: string): void {
   const holder = parseHolder(text);
   if (holder !== undefined && isHeld(holder)) {
-    throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
+    throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} ${doing}`, {
       where: file,
       hint: "Wait for it, or remove the file if that process is gone.",
     });

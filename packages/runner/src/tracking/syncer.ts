@@ -1,6 +1,8 @@
 // Sends stored studies to a server: finished, unfinished and running ones, by the code that ships a study while it
 // runs. A pass sends what the server lacks and can be repeated, interrupted or run twice at once: nothing ends up there
 // a second time.
+import { rm } from "node:fs/promises";
+import { MlflowApiError } from "mlflow-js-client";
 import pLimit from "p-limit";
 import { experimentFolder, readTrials, type StoredTrial } from "../store/experiment-store.ts";
 import { isExperimentRunning } from "../study/lock.ts";
@@ -9,7 +11,7 @@ import { createSite, type StudySite } from "./destination.ts";
 import { failureKind, mayPass } from "./failures.ts";
 import { readRejected } from "./rejected.ts";
 import { type StudyTable, shipStudyEnd } from "./study-run.ts";
-import { type EndStatus, readTracking, type TrackingFile } from "./tracking-file.ts";
+import { type EndStatus, readTracking, type TrackingFile, trackingFile } from "./tracking-file.ts";
 import { createTrialRun, type TrialRun } from "./trial-run.ts";
 import { hasEnded, stateOf, studyEnding } from "./trial-state.ts";
 
@@ -112,6 +114,24 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     await run.ship(hasEnded(trial, isRunning));
   }
 
+  /** A server whose store was emptied, or another one at the same address, has nothing of what was noted. */
+  async function forgetLostServer(folders: readonly string[]): Promise<void> {
+    const noted = folders.flatMap((each) => readTracking<TrackingFile>(each, site) ?? []).at(0);
+    if (noted === undefined) {
+      return;
+    }
+    try {
+      await site.client.getRun(noted.runId, site.call);
+    } catch (error) {
+      if (!(error instanceof MlflowApiError) || error.errorCode !== "RESOURCE_DOES_NOT_EXIST") {
+        throw error;
+      }
+      await Promise.all(folders.map((each) => rm(trackingFile(each, site), { force: true })));
+    }
+  }
+
+  let isKnown = false;
+
   async function pass(): Promise<SyncedStudy> {
     points = 0;
     runs = 0;
@@ -121,6 +141,10 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     const trials = await readTrials(runsFolder, experiment);
     const begun = trials.filter(({ status, result }) => status !== undefined || result !== undefined);
     ofRuns = begun.length + 1;
+    if (!isKnown) {
+      await forgetLostServer([folder, ...begun.map((trial) => trial.folder)]);
+      isKnown = true;
+    }
     const limit = pLimit(AT_ONCE);
     const work = begun.map((trial) =>
       limit(async () => {
