@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   clean: async () => (await import("./commands/clean.ts")).cleanCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
+  sync: async () => (await import("./commands/sync.ts")).syncCommand(),
+
+  ui: async () => (await import("./commands/ui.ts")).uiCommand(),
+  export: async () => (await import("./commands/export.ts")).exportCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
   new: async () => (await import("./commands/new.ts")).newCommand(),

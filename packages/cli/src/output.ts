@@ -3,8 +3,8 @@ import { stripVTControlCharacters } from "node:util";
 import { MerclabError } from "@merclab/core";
 import pc from "picocolors";
 
-/** 0 done, 1 some trial failed, 2 usage or config error, 130 interrupted. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** 0 done, 1 some trial failed, 2 usage or config error, 3 some records were refused, 130 interrupted. */
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, interrupted: 130 } as const;
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

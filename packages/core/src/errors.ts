@@ -8,7 +8,8 @@ export type ErrorCode =
   | "sealed" // test labels were asked for before the seal was opened
   | "engine" // an execution engine is missing or failed
   | "diverged" // a loss became NaN or infinite
-  | "storage"; // a runs folder cannot be read or written
+  | "storage" // a runs folder cannot be read or written
+  | "tracking"; // a tracking server cannot be reached or used
 
 export interface ErrorDetails {
   /** File (with line), row, key: whatever leads the reader to the place. */

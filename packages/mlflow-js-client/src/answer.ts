@@ -39,8 +39,11 @@ const MAX_EXCERPT = 600;
 /** 503s that no waiting cures: the server was started without this function. FastAPI routes, then Flask routes. */
 const DISABLED = /artifact serving is disabled|disabled due to the mlflow server running/i;
 
-/** A 400 that does pass: the server's pool of database connections was empty for too long (seen with 3.17). */
-const POOL_EXHAUSTED = /QueuePool limit of size \d+ overflow \d+ reached/;
+/**
+ * 400s that do pass (seen with 3.17): the server's pool of database connections was empty for too long, or two requests
+ * recorded the same dataset at the same moment and this one lost; the next one finds it there.
+ */
+const PASSING = [/QueuePool limit of size \d+ overflow \d+ reached/, /\b(unique|duplicate)\b[^[]*\bdatasets?(\b|_)/i];
 
 export interface AnswerContext {
   /** Name of the call, e.g. `createRun`. */
@@ -86,7 +89,7 @@ export function classify(status: number, body: string): Verdict {
   if (typeof json?.error_code === "string") {
     const errorCode = json.error_code;
     const message = typeof json.message === "string" ? shorten(json.message) : "";
-    const passing = errorCode === "BAD_REQUEST" && POOL_EXHAUSTED.test(message);
+    const passing = errorCode === "BAD_REQUEST" && PASSING.some((pattern) => pattern.test(message));
     const retryable = passing || RETRYABLE_CODES.has(errorCode) || (!PERMANENT_CODES.has(errorCode) && byStatus);
     return { errorCode, message, retryable };
   }

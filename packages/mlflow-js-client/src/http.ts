@@ -4,7 +4,15 @@
 import { type AnswerContext, answerToError } from "./answer.ts";
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts";
 import { ENDPOINTS, type EndpointName, type EndpointRequest, type EndpointResponse } from "./endpoints.ts";
-import { MlflowApiError, MlflowError, MlflowLimitError, MlflowNetworkError, MlflowProtocolError } from "./errors.ts";
+import {
+  MlflowApiError,
+  MlflowConfigError,
+  MlflowError,
+  MlflowLimitError,
+  MlflowNetworkError,
+  MlflowProtocolError,
+} from "./errors.ts";
+import { createGate, type Gate } from "./gate.ts";
 import { createInsecureFetch } from "./insecure-fetch.ts";
 import { describeCause, isPermanent, isUnsent } from "./network-cause.ts";
 import { createRetryPolicy, type RetryOptions, type RetryPolicy, type RetryVerdict, withRetry } from "./retry.ts";
@@ -13,6 +21,11 @@ export interface HttpOptions extends ConnectionOptions {
   /** Limit for one attempt of a JSON request, body included, in milliseconds. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * Requests of this client on their way at once, 10 unless told: a server has 15 connections to its database, and
+   * refuses what waits for one too long.
+   */
+  readonly concurrency?: number;
   /** Instead of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -46,13 +59,17 @@ export class MlflowHttp {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
   readonly #fetch: typeof globalThis.fetch;
+  readonly #gate: Gate;
 
   /** @throws MlflowConfigError without a usable tracking URI or with incomplete credentials. */
-  constructor({ timeoutMs = 30_000, retry, fetch, ...connection }: HttpOptions = {}) {
+  constructor({ timeoutMs = 30_000, retry, concurrency = 10, fetch, ...connection }: HttpOptions = {}) {
     this.#connection = createConnection(connection);
     this.baseUrl = this.#connection.baseUrl;
     this.retry = createRetryPolicy(retry);
     this.#timeoutMs = timeoutMs;
+    if (!(concurrency >= 1))
+      throw new MlflowConfigError("CONCURRENCY", `concurrency must be 1 or more: ${concurrency}`);
+    this.#gate = createGate(concurrency);
     this.#fetch = fetch ?? (this.#connection.insecureTls ? createInsecureFetch() : globalThis.fetch);
   }
 
@@ -95,7 +112,7 @@ export class MlflowHttp {
   /** The request function under everything else. */
   exchange<T>(request: Exchange<T>): Promise<T> {
     const judge = (error: unknown) => judgeError(error, request.repeatable);
-    return withRetry(this.retry, judge, (attempt) => this.#attempt(request, attempt), request.signal);
+    return withRetry(this.retry, judge, (attempt) => this.#gate(() => this.#attempt(request, attempt)), request.signal);
   }
 
   async #attempt<T>(request: Exchange<T>, attempt: number): Promise<T> {

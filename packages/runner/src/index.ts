@@ -21,6 +21,8 @@ export {
   type TableSpecInput,
   tableSpec,
 } from "./config/table-spec.ts";
+export { type ExportedStudy, writeFileStore } from "./export/file-store.ts";
+export { type RunContent, type StudyContent, studyContent } from "./export/run-content.ts";
 export { type ArrayFile, readArrays } from "./launchers/array-file.ts";
 export { cancelTrials } from "./launchers/cancel.ts";
 export type { TrialCommand } from "./launchers/launcher.ts";
@@ -65,7 +67,7 @@ export type {
   TrialStatus,
 } from "./store/trial-files.ts";
 export type { GuardOptions } from "./study/guard.ts";
-export { localRunner } from "./study/lock.ts";
+export { localRunner, takeLock } from "./study/lock.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export {
   DEFAULT_GUARD,
@@ -78,6 +80,15 @@ export {
 } from "./study/study.ts";
 export { findStaleTrials, readStudy, removeTrials, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
+export { failureKind } from "./tracking/failures.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
+export {
+  createSyncer,
+  type SyncedStudy,
+  type Syncer,
+  type SyncerOptions,
+  type SyncProgress,
+} from "./tracking/syncer.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
+export { type Difference, type Verification, verifyStudy } from "./tracking/verify.ts";

@@ -14,7 +14,7 @@ async function bench() {
       ...overrides,
     );
   const ran = async (planned: StudyPlan) => {
-    await writeStudy(runsFolder, planned, "exp run study");
+    await writeStudy(runsFolder, planned, { command: "exp run study" });
     await Promise.all(planned.trials.map((spec) => createTrialFolder(runsFolder, spec)));
   };
   const stale = async (planned?: StudyPlan) => {

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { findMlflow, startMlflowServer } from "../../mlflow-js-client/test/server.ts";
 import { experimentFolder } from "../src/store/experiment-store.ts";
 import { createTracker } from "../src/tracking/tracker.ts";
-import { createTrial, FINGERPRINT, f1, loss, temporaryFolder, trialSpec } from "./tracking-study.ts";
+import { createTrial, FINGERPRINT, f1, loss, temporaryFolder, trialSpec, writeStudyFile } from "./tracking-study.ts";
 
 const READ_BACK = `
 import json, sys, mlflow
@@ -57,14 +57,13 @@ test.skipIf(findMlflow() === undefined)(
     const server = await startMlflowServer();
     onTestFinished(() => server.stop());
     const runsFolder = temporaryFolder();
+    await writeStudyFile(runsFolder);
     const warnings: string[] = [];
     const track = () =>
       createTracker({
         uri: server.uri,
         experiment: EXPERIMENT,
-        title: "SDT, one protocol",
         folder: experimentFolder(runsFolder, EXPERIMENT),
-        study: { tags: { "mlflow.source.git.commit": "abc" }, sources: { iemocap: "https://example.org/features" } },
         warn: (message) => warnings.push(message),
         env: {},
         timing: { interval: 50, pause: 200 },
@@ -137,7 +136,6 @@ test.skipIf(findMlflow() === undefined)(
       "merclab.engine": "eager",
       "merclab.experiment": EXPERIMENT,
       "merclab.trial": "trial-0",
-      "mlflow.source.git.commit": "abc",
     });
     expect(resumed?.params).toEqual({
       dataset: "iemocap",
@@ -158,7 +156,7 @@ test.skipIf(findMlflow() === undefined)(
       engine: "eager",
       seed: "0",
     });
-    expect(resumed?.inputs).toEqual([["iemocap", FINGERPRINT.slice(0, 36), { url: "https://example.org/features" }]]);
+    expect(resumed?.inputs).toEqual([["iemocap", FINGERPRINT.slice(0, 36), { uri: "/data/iemocap" }]]);
     expect(Object.keys(resumed?.artifacts ?? {}).sort()).toEqual(["predictions.csv", "result.json", "trial.json"]);
     expect(resumed?.artifacts["predictions.csv"]).toBe("utterance,label,prediction\nä,0,1\n");
     expect(JSON.parse(resumed?.artifacts["trial.json"] ?? "")).toEqual(first.spec);

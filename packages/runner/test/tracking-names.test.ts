@@ -5,7 +5,7 @@ import type { TrialResult, TrialSpec } from "../src/store/trial-files.ts";
 import { datasetInput, trialEnding, trialTags } from "../src/tracking/description.ts";
 import { cellKey, flattenConfig, trialName } from "../src/tracking/names.ts";
 import { spreadMetrics } from "../src/tracking/spread.ts";
-import { trialSpec } from "./tracking-study.ts";
+import { FINGERPRINT, ORIGIN, trialSpec } from "./tracking-study.ts";
 
 function result(test: number, maxTest: number, openedAt: string): TrialResult {
   const score = (value: number) => ({ epoch: 1, metrics: { accuracy: value }, perClass: [], confusion: [] });
@@ -59,11 +59,44 @@ describe("names", () => {
   test("of the protocol come from the config where it has one", () => {
     const spec = trialSpec(0);
     const dataset = { name: "iemocap", options: { protocol: "sdt-as-published" } };
-    expect(trialTags({ ...spec, config: { ...spec.config, dataset } })["merclab.protocol"]).toBe("sdt-as-published");
+    expect(trialTags({ ...spec, config: { ...spec.config, dataset } }, undefined)["merclab.protocol"]).toBe(
+      "sdt-as-published",
+    );
+  });
+
+  test("of a run say what it ran on, by MLflow's names where it has some", () => {
+    const environment = {
+      schema: 1,
+      engine: "onnx",
+      threads: 2,
+      versions: { node: "20.19.0" },
+      origin: ORIGIN,
+    } as const;
+    expect(trialTags(trialSpec(0), environment)).toMatchObject({
+      "mlflow.user": "u",
+      "mlflow.source.git.commit": "abc",
+      "mlflow.source.git.branch": "main",
+      "mlflow.source.git.dirty": "true",
+      "merclab.version": "0.1.0",
+      "merclab.git.commit": "def",
+      "merclab.git.dirty": "false",
+      "merclab.machine.cpu": "c",
+      "merclab.machine.memory": "8.0 GiB",
+      "merclab.threads": "2",
+      "merclab.versions.node": "20.19.0",
+    });
+  });
+
+  test("of a dataset found in a folder lead there, with the sizes of its parts", () => {
+    const data = { fingerprint: FINGERPRINT, folder: "/d", dialogues: { train: 3, valid: 2, test: 1 } };
+    const { dataset, context } = datasetInput(trialSpec(0), [data]);
+    expect(dataset).toMatchObject({ sourceType: "local", source: '{"uri":"/d"}' });
+    expect(JSON.parse(dataset.profile ?? "")).toEqual({ dialogues: data.dialogues });
+    expect(context).toBe("train, validation, test");
   });
 
   test("of a dataset's source in words are kept as such", () => {
-    const { dataset } = datasetInput(trialSpec(0), undefined);
+    const { dataset } = datasetInput(trialSpec(0), []);
     expect([dataset.sourceType, dataset.source]).toEqual([
       "code",
       '{"tags":{"mlflow.source.name":"synthetic features"}}',
@@ -112,19 +145,18 @@ describe("mean and standard deviation over seeds", () => {
 
 test("how a trial ended is taken from what there is", () => {
   const spec = trialSpec(0);
-  const open = { t: "open", format: 1, runKey: "t", attempt: 1, ts: 10 } as const;
   const point = { t: "m", s: 1, ts: 20, v: {} } as const;
   const killed = { t: "end", status: "KILLED", ts: 30, reason: "SIGTERM" } as const;
   const status = { attempt: 1, pid: 1, startedAt: "2026-01-01T00:00:00Z", endedAt: "2026-01-01T00:00:09Z" };
   const trial = { folder: "f", spec, status: undefined, result: undefined };
-  expect(trialEnding(trial, [open, point, killed])).toEqual({ status: "KILLED", at: 30, error: "SIGTERM" });
-  expect(trialEnding(trial, [open, point])).toEqual({ status: "KILLED", at: 20, error: undefined });
+  expect(trialEnding(trial, { last: killed })).toEqual({ status: "KILLED", at: 30, error: "SIGTERM" });
+  expect(trialEnding(trial, { last: point })).toEqual({ status: "KILLED", at: 20, error: undefined });
   const failed = { ...trial, status: { ...status, state: "failed", error: "out of memory" } as const };
-  expect(trialEnding(failed, [open, point])).toEqual({
+  expect(trialEnding(failed, { last: point })).toEqual({
     status: "FAILED",
     at: Date.parse(status.endedAt),
     error: "out of memory",
   });
   const done = { ...failed, result: result(1, 1, "2026-01-01T00:00:09Z") };
-  expect(trialEnding(done, [open, point, killed])).toEqual({ status: "FINISHED", at: 30, error: undefined });
+  expect(trialEnding(done, { last: killed })).toEqual({ status: "FINISHED", at: 30, error: undefined });
 });

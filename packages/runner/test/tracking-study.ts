@@ -3,9 +3,11 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { createTrialFolder, TRIAL_FILES, writeJson } from "../src/store/experiment-store.ts";
+import type { Origin } from "../src/origin/origin.ts";
+import { createTrialFolder, experimentFolder, TRIAL_FILES, writeJson } from "../src/store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../src/store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../src/store/trial-files.ts";
+import type { StudyFile } from "../src/study/study-file.ts";
 
 export const FINGERPRINT = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -38,6 +40,30 @@ export function trialSpec(seed: number, change: Partial<TrialSpec> = {}): TrialS
     parameters: { total: 1000, trainable: 900 },
     ...change,
   };
+}
+
+export const ORIGIN: Origin = {
+  git: { commit: "abc", branch: "main", dirty: true },
+  merclab: { version: "0.1.0", git: { commit: "def", dirty: false } },
+  machine: { host: "h", user: "u", system: "linux 6 x64", cpu: "c", cores: 2, memory: 2 ** 33 },
+};
+
+/** Writes `study.json` as a run of the study does. */
+export async function writeStudyFile(runsFolder: string, change: Partial<StudyFile> = {}): Promise<void> {
+  const study: StudyFile = {
+    schema: 1,
+    experiment: "one-protocol",
+    title: "SDT, one protocol",
+    command: "exp run one-protocol",
+    notices: [],
+    tables: [],
+    trials: [],
+    startedAt: new Date(1_700_000_000_000).toISOString(),
+    origin: ORIGIN,
+    data: [{ fingerprint: FINGERPRINT, folder: "/data/iemocap", dialogues: { train: 108, valid: 12, test: 31 } }],
+    ...change,
+  };
+  await writeJson(join(experimentFolder(runsFolder, study.experiment), "study.json"), study);
 }
 
 export const loss = (seed: number, epoch: number) => 1 / (seed + epoch);

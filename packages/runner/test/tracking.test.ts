@@ -3,16 +3,25 @@ import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { experimentFolder, readJson, TRIAL_FILES } from "../src/store/experiment-store.ts";
+import { experimentFolder, TRIAL_FILES } from "../src/store/experiment-store.ts";
 import { metricsRecord } from "../src/store/journal.ts";
 import { createTracker, type Tracker, type TrackerOptions } from "../src/tracking/tracker.ts";
-import type { TrackingFile } from "../src/tracking/tracking-file.ts";
+import { readTracking, type TrackingFile } from "../src/tracking/tracking-file.ts";
 import { type Fault, type StoredRun, startTrackingServer, type TrackingServer } from "./tracking-server.ts";
-import { createTrial, FINGERPRINT, f1, loss, type Trial, temporaryFolder, trialSpec } from "./tracking-study.ts";
+import {
+  createTrial,
+  FINGERPRINT,
+  f1,
+  loss,
+  type Trial,
+  temporaryFolder,
+  trialSpec,
+  writeStudyFile,
+} from "./tracking-study.ts";
 
 const T0 = 1_700_000_000_000;
 const TABLE = { name: "main", markdown: "| a |\n", csv: "a\n", json: "{}\n" };
-const TIMING = { interval: 5, pause: 5, warnEvery: 60_000 };
+const TIMING = { interval: 5, pause: 5, warnEvery: 60_000, retry: 1 };
 
 interface Setting {
   readonly server: TrackingServer;
@@ -26,14 +35,13 @@ async function prepare(): Promise<Setting> {
   const server = await startTrackingServer();
   onTestFinished(() => server.stop());
   const runsFolder = temporaryFolder();
+  await writeStudyFile(runsFolder);
   const warnings: string[] = [];
   const track = (change: Partial<TrackerOptions> = {}) => {
     const tracker = createTracker({
       uri: server.uri,
       experiment: "one-protocol",
-      title: "SDT, one protocol",
       folder: experimentFolder(runsFolder, "one-protocol"),
-      study: { tags: { "mlflow.source.git.commit": "abc" }, sources: { iemocap: "https://example.org/features" } },
       warn: (message) => warnings.push(message),
       env: {},
       timing: TIMING,
@@ -129,7 +137,6 @@ describe("a study is shipped", () => {
     });
     expect(Object.fromEntries(child.tags)).toMatchObject({
       "mlflow.parentRunId": parent.runId,
-      "mlflow.source.git.commit": "abc",
       "merclab.dataset": "iemocap",
       "merclab.data.source": "synthetic",
       "merclab.data.fingerprint": FINGERPRINT,
@@ -139,7 +146,7 @@ describe("a study is shipped", () => {
       "merclab.trial": "trial-1",
     });
     expect([...child.inputs.values()]).toMatchObject([
-      { dataset: { name: "iemocap", digest: FINGERPRINT.slice(0, 36), source_type: "http" } },
+      { dataset: { name: "iemocap", digest: FINGERPRINT.slice(0, 36), source_type: "local" } },
     ]);
     const points = [...child.points.values()];
     for (const epoch of [1, 2, 3]) {
@@ -204,7 +211,7 @@ describe("a study is shipped", () => {
     const { server, runsFolder, track } = await prepare();
     const trial = await finishedTrial(runsFolder, 0);
     for (const _ of [1, 2]) {
-      rmSync(join(trial.folder, TRIAL_FILES.tracking), { force: true });
+      rmSync(join(trial.folder, "tracking"), { recursive: true, force: true });
       const tracker = track();
       tracker.trialFound(trial.folder);
       tracker.studyEnded([TABLE], "FINISHED");
@@ -265,7 +272,7 @@ describe("a trial that was killed and starts over", () => {
     first.trialStarted(trial.folder);
     await until(() => server.runs.some((run) => run.points.size === 3));
     await first.close(0);
-    const noted = await readJson<TrackingFile>(join(trial.folder, TRIAL_FILES.tracking));
+    const noted = readTracking<TrackingFile>(trial.folder, { trackingUri: server.uri, experiment: "one-protocol" });
     expect(noted?.journal.lines).toBe(0);
 
     server.fault = () => undefined;
@@ -335,7 +342,7 @@ describe("a server in trouble", () => {
     const next = track({ uri: server.uri.replace("//", `//${userInfo}`), env });
     next.trialFound(trial.folder);
     await next.close(5_000);
-    const noted = await readJson<TrackingFile>(join(trial.folder, TRIAL_FILES.tracking));
+    const noted = readTracking<TrackingFile>(trial.folder, { trackingUri: server.uri, experiment: "one-protocol" });
     expect(noted).toMatchObject({ trackingUri: server.uri, ended: "FINISHED" });
   });
 
@@ -400,11 +407,10 @@ describe("a server in trouble", () => {
         createTracker({
           uri: server.uri,
           experiment: "one-protocol",
-          title: "study",
           folder: experimentFolder(runsFolder, "one-protocol"),
           warn: () => {},
           env: {},
-          timing: { interval: 0, pause: 1 },
+          timing: { interval: 0, pause: 1, retry: 1 },
         });
       try {
         const trial = await createTrial(runsFolder, trialSpec(0));

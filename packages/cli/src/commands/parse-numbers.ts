@@ -27,3 +27,12 @@ export function parseSeconds(text: string): number {
   }
   return seconds;
 }
+
+/** A port, as an argument of an option. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError("It must be a port, 1 to 65535.");
+  }
+  return port;
+}

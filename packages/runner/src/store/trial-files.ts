@@ -2,6 +2,7 @@
 // trial is done.
 import type { ClassMetrics, ConfusionMatrix, Task } from "@merclab/core";
 import type { Cost } from "@merclab/trainer";
+import type { Origin } from "../origin/origin.ts";
 
 /** A part of the model or the run: a plugin's name and its options, every default filled in. */
 export interface ResolvedPart {
@@ -57,6 +58,15 @@ export interface TrialStatus {
   readonly error?: string;
   /** Of a failed trial; absent in those of older versions. */
   readonly cause?: FailureCause;
+}
+
+/** `environment.json`: what the last attempt of a trial ran on. */
+export interface TrialEnvironment {
+  readonly schema: 1;
+  readonly engine: string;
+  readonly threads: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly origin: Origin;
 }
 
 /** Scalar metrics by their names in YAML and tables. */

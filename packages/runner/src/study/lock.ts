@@ -1,5 +1,5 @@
-// One runner per experiment: a lock file that names the process which holds it, and is taken over when that process
-// is gone.
+// Lock files that name the process which holds them, and are taken over when that process is gone: one runner per
+// experiment, and one shipper per run.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -12,12 +12,14 @@ interface Holder {
   readonly at: string;
 }
 
+const RUN_LOCK = "run.lock";
+
 /** @returns releases the lock. @throws MerclabError `storage` while another process holds it */
 export async function lockExperiment(folder: string): Promise<() => void> {
-  const file = join(folder, "run.lock");
+  const file = join(folder, RUN_LOCK);
   try {
     await mkdir(folder, { recursive: true });
-    take(file);
+    return takeLock(file);
   } catch (cause) {
     if (cause instanceof MerclabError) {
       throw cause;
@@ -27,34 +29,56 @@ export async function lockExperiment(folder: string): Promise<() => void> {
       cause,
     });
   }
-  return () => rmSync(file, { force: true });
 }
 
 /** Who runs an experiment on this machine; undefined when nobody does. */
 export function localRunner(folder: string): Holder | undefined {
-  const holder = parseHolder(readText(join(folder, "run.lock")));
+  const holder = parseHolder(readText(join(folder, RUN_LOCK)));
   return holder !== undefined && holder.host === hostname() && isAlive(holder) ? holder : undefined;
 }
 
-function take(file: string): void {
+/** Whether a process runs the experiment. */
+export function isExperimentRunning(folder: string): boolean {
+  return isHeld(parseHolder(readText(join(folder, RUN_LOCK))));
+}
+
+/**
+ * @param doing what a process that holds the lock does, for the message
+ * @param isForgotten the lock that is there counts for nothing, whoever held it
+ * @returns releases the lock. @throws MerclabError `storage` while another process holds it
+ */
+export function takeLock(file: string, { isForgotten = false, doing = "is running this experiment" } = {}): () => void {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
-      writeFileSync(file, mine, { flag: "wx" });
-      return;
+      createWhole(file, mine);
+      return () => rmSync(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 0) {
         throw error;
       }
     }
     const seen = readText(file);
-    refuseLiving(seen, file);
-    removeStale(file, seen);
+    if (!isForgotten) {
+      refuseLiving(seen, file, doing);
+    }
+    removeStale(file, seen, doing);
+  }
+}
+
+/** Nobody sees the file without its text, which would look like what a crash leaves. @throws Error `EEXIST` */
+function createWhole(file: string, text: string): void {
+  const draft = `${file}.${process.pid}.new`;
+  writeFileSync(draft, text);
+  try {
+    linkSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 
 /** Removes the lock that was seen; when somebody else has just replaced it, gives theirs back and refuses. */
-function removeStale(file: string, seen: string | undefined): void {
+function removeStale(file: string, seen: string | undefined, doing: string): void {
   const aside = `${file}.${process.pid}`;
   try {
     renameSync(file, aside);
@@ -67,18 +91,22 @@ function removeStale(file: string, seen: string | undefined): void {
   }
   rmSync(aside, { force: true });
   if (moved !== seen) {
-    refuseLiving(moved, file);
+    refuseLiving(moved, file, doing);
   }
 }
 
-function refuseLiving(text: string | undefined, file: string): void {
+function refuseLiving(text: string | undefined, file: string, doing: string): void {
   const holder = parseHolder(text);
-  if (holder !== undefined && (holder.host !== hostname() || isAlive(holder))) {
-    throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
+  if (holder !== undefined && isHeld(holder)) {
+    throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} ${doing}`, {
       where: file,
       hint: "Wait for it, or remove the file if that process is gone.",
     });
   }
+}
+
+function isHeld(holder: Holder | undefined): boolean {
+  return holder !== undefined && (holder.host !== hostname() || isAlive(holder));
 }
 
 function readText(file: string): string | undefined {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { MerclabError, nearestName } from "@merclab/core";
 import { cellId, type StudyPlan } from "../config/plan.ts";
 import type { TableSpec } from "../config/table-spec.ts";
+import { type Origin, readOrigin } from "../origin/origin.ts";
 import {
   experimentFolder,
   readExperimentNames,
@@ -28,6 +29,20 @@ export interface StudyFile {
   readonly trials: readonly TrialSpec[];
   /** The cells of the last plan of every variant that ran. Absent in files of older versions. */
   readonly plans?: Readonly<Record<string, readonly string[]>>;
+  /** When it was run for the first time. Absent in files of older versions, as is what follows. */
+  readonly startedAt?: string;
+  /** Code and machine of the last run. */
+  readonly origin?: Origin;
+  readonly data?: readonly StudyData[];
+}
+
+/** A data set as it was found. */
+export interface StudyData {
+  readonly fingerprint: string;
+  /** Absent for what is made up. */
+  readonly folder?: string;
+  /** Dialogues per part. */
+  readonly dialogues: { readonly train: number; readonly valid: number; readonly test: number };
 }
 
 const FILE = "study.json";
@@ -37,8 +52,9 @@ export async function writeStudy(
   plan: StudyPlan,
   command: Pick<StudyFile, "command" | "arguments">,
 ): Promise<void> {
-  const { experiment, notices, trials } = plan;
-  const file = join(experimentFolder(runsFolder, experiment.name), FILE);
+  const { experiment, notices, trials, datasets } = plan;
+  const folder = experimentFolder(runsFolder, experiment.name);
+  const earlier = await readStudyFile(folder);
   const study: StudyFile = {
     schema: 1,
     experiment: experiment.name,
@@ -47,9 +63,20 @@ export async function writeStudy(
     notices,
     tables: experiment.tables,
     trials,
-    plans: knownPlans(await readJson<StudyFile>(file), plan),
+    plans: knownPlans(earlier, plan),
+    startedAt: earlier?.startedAt ?? new Date().toISOString(),
+    origin: await readOrigin(),
+    data: datasets.map(({ dataset, folder }) => ({
+      fingerprint: dataset.fingerprint,
+      ...(folder === undefined ? {} : { folder }),
+      dialogues: {
+        train: dataset.splits.train.length,
+        valid: dataset.splits.valid.length,
+        test: dataset.splits.test.length,
+      },
+    })),
   };
-  await writeJson(file, study);
+  await writeJson(join(folder, FILE), study);
 }
 
 /** The cells of every variant, those of this plan's as it has them. */
@@ -69,7 +96,7 @@ export async function findStaleTrials(
   stored: readonly StoredTrial[],
   plan?: StudyPlan,
 ): Promise<StoredTrial[]> {
-  const study = await readJson<StudyFile>(join(experimentFolder(runsFolder, experiment), FILE));
+  const study = await readStudyFile(experimentFolder(runsFolder, experiment));
   const plans = plan === undefined ? study?.plans : knownPlans(study, plan);
   if (plans === undefined) {
     return []; // nothing is known of what was planned
@@ -94,9 +121,24 @@ export async function removeTrials(
   }
 }
 
+/** @returns undefined when the experiment of the folder never ran */
+export function readStudyFile(folder: string): Promise<StudyFile | undefined> {
+  return readJson<StudyFile>(join(folder, FILE));
+}
+
+/** Those of the trials that the last run of the experiment planned; all where that is not known. */
+export async function plannedTrials<T extends { readonly spec: TrialSpec }>(
+  folder: string,
+  trials: readonly T[],
+): Promise<T[]> {
+  const study = await readStudyFile(folder);
+  const ids = study === undefined ? undefined : new Set(study.trials.map(({ id }) => id));
+  return trials.filter(({ spec }) => ids?.has(spec.id) ?? true);
+}
+
 /** @throws MerclabError `config` when the experiment never ran */
 export async function readStudy(runsFolder: string, experiment: string): Promise<StudyFile> {
-  const study = await readJson<StudyFile>(join(experimentFolder(runsFolder, experiment), FILE));
+  const study = await readStudyFile(experimentFolder(runsFolder, experiment));
   if (study === undefined) {
     const near = nearestName(experiment, await readExperimentNames(runsFolder));
     throw new MerclabError("config", `experiment "${experiment}" has no stored runs in ${runsFolder}`, {

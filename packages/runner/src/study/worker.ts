@@ -9,9 +9,11 @@ import { type ErrorCode, MerclabError, outputNames, PLUGIN_KINDS, type PluginReg
 import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
+import { readOrigin } from "../origin/origin.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
-import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import type { TrialEnvironment, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import { samplingFrom, startSampling } from "../system-metrics/sampler.ts";
 import { scoreTrial } from "./score.ts";
 import { encodeTestPredictions } from "./test-predictions.ts";
 import { epochRecord, trialCheckpoints } from "./trial-checkpoints.ts";
@@ -94,8 +96,9 @@ export async function runTrialFolder(
     attempt: running.attempt,
     ts: Date.now(),
   });
+  const endSampling = startSampling(file("system"), samplingFrom(process.env));
   try {
-    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal, file);
+    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal, file).finally(endSampling);
     if (trialResult === undefined) {
       journal.append({ t: "end", status: "KILLED", ts: Date.now(), reason: "paused" });
       await writeJson(file("status"), { ...running, state: "cancelled", endedAt: new Date().toISOString() });
@@ -160,6 +163,13 @@ async function trainAndScore(
   const model = createModel(modelParts(config, registry), dataset);
   const cost = tryModelCost(model, dataset.modalities);
   const used = { ...site.versions, ...(await enginePlugin.probe()).versions };
+  await writeJson(file("environment"), {
+    schema: 1,
+    engine: enginePlugin.name,
+    threads,
+    versions: used,
+    origin: await readOrigin(),
+  } satisfies TrialEnvironment);
   const note = (text: string) => {
     appendFileSync(file("log"), `${text}\n`);
     site.report({ type: "note", text });

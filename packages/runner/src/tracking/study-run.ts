@@ -1,8 +1,10 @@
 // Ships the end of a study to its own run: tables as files, mean and spread over seeds as metrics, the status.
-import { readTrial } from "../store/experiment-store.ts";
+import { readTrial, type StoredTrial } from "../store/experiment-store.ts";
 import { type Acknowledged, shipTexts } from "./artifacts.ts";
+import { unixTime } from "./description.ts";
 import type { StudySite } from "./destination.ts";
 import { sha256 } from "./hashes.ts";
+import { shippingAlone } from "./shipping-lock.ts";
 import { type FinishedTrial, spreadMetrics } from "./spread.ts";
 import { type EndStatus, readTracking, type StudyTrackingFile, writeTracking } from "./tracking-file.ts";
 
@@ -17,48 +19,57 @@ export interface StudyTable {
 export interface StudyEnd {
   readonly tables: readonly StudyTable[];
   readonly status: EndStatus;
-  /** Unix ms. */
-  readonly at: number;
   /** Of all trials that were found or ran. */
   readonly trialFolders: readonly string[];
 }
 
 /** Does nothing when the same end was told before and no trial has been sent since. */
 export async function shipStudyEnd(site: StudySite, folder: string, end: StudyEnd): Promise<void> {
-  const metrics = spreadMetrics(await finishedTrials(end.trialFolders));
+  const trials = await Promise.all(end.trialFolders.map(readTrial));
+  const metrics = spreadMetrics(finishedTrials(trials));
   const texts = tableFiles(end.tables);
   const told = sha256(JSON.stringify([end.status, metrics, [...texts]]));
-  const noted = await readTracking<StudyTrackingFile>(folder, site);
+  const noted = readTracking<StudyTrackingFile>(folder, site);
   if (noted?.ended === told && !site.parentIsOpen()) {
     return;
   }
   const { client, call } = site;
   const { experimentId, runId } = await site.parent();
-  const place = { schema: 1, trackingUri: site.trackingUri, experiment: site.experiment, experimentId, runId } as const;
-  let there: Acknowledged = noted?.runId === runId ? noted.artifacts : {};
-  if (metrics.length > 0) {
-    await client.logBatch(runId, { metrics }, call);
-  }
-  // The run ends even where files cannot be kept; that they are missing is told after it.
-  const files = await settled(
-    shipTexts(site, runId, texts, there, async (artifacts) => {
-      there = artifacts;
-      await writeTracking(folder, { ...place, artifacts });
-    }),
-  );
-  await client.setTerminated(runId, end.status, end.at, call);
-  if ("error" in files) {
-    throw files.error;
-  }
-  await writeTracking(folder, { ...place, artifacts: there, ended: told });
+  await shippingAlone(folder, site, call.signal, async () => {
+    const { trackingUri, experiment } = site;
+    const place = { schema: 2, trackingUri, experiment, experimentId, runId } as const;
+    let there: Acknowledged = noted?.runId === runId ? noted.artifacts : {};
+    if (metrics.length > 0) {
+      await client.logBatch(runId, { metrics }, call);
+      site.onPoints(metrics.length);
+    }
+    // The run ends even where files cannot be kept; that they are missing is told after it.
+    const files = await settled(
+      shipTexts(site, runId, texts, there, async (artifacts) => {
+        there = artifacts;
+        await writeTracking(folder, { ...place, artifacts });
+      }),
+    );
+    await client.setTerminated(runId, end.status, lastEnd(trials), call);
+    if ("error" in files) {
+      throw files.error;
+    }
+    await writeTracking(folder, { ...place, artifacts: there, ended: told });
+  });
+  site.parentEnded();
 }
 
-async function finishedTrials(folders: readonly string[]): Promise<FinishedTrial[]> {
-  const trials = await Promise.all(folders.map(readTrial));
+export function finishedTrials(trials: readonly StoredTrial[]): FinishedTrial[] {
   return trials.flatMap(({ spec, result }) => (result === undefined ? [] : [{ spec, result }]));
 }
 
-function tableFiles(tables: readonly StudyTable[]): Map<string, string> {
+/** Unix ms at which the last trial of a study ended. */
+export function lastEnd(trials: readonly StoredTrial[]): number {
+  const ends = trials.flatMap(({ status }) => unixTime(status?.endedAt) ?? []);
+  return ends.length === 0 ? Date.now() : Math.max(...ends);
+}
+
+export function tableFiles(tables: readonly StudyTable[]): Map<string, string> {
   return new Map(
     tables.flatMap(({ name, markdown, csv, json }): [string, string][] => [
       [`tables/${name}.md`, markdown],

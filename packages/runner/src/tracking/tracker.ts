@@ -13,15 +13,8 @@ export interface TrackerOptions {
   readonly uri: string | undefined;
   /** The experiment's name, here and on the server. */
   readonly experiment: string;
-  readonly title: string;
-  /** The experiment's folder, for what was told about the study as a whole. */
+  /** The experiment's folder: what is sent about the study as a whole is read from it. */
   readonly folder: string;
-  readonly study?: {
-    /** On the study's run and on each trial's, e.g. `mlflow.source.git.commit`. */
-    readonly tags?: Readonly<Record<string, string>>;
-    /** By name of the dataset: an address, or in words where its features came from. */
-    readonly sources?: Readonly<Record<string, string>>;
-  };
   /** Given one line at a time, without secrets. */
   readonly warn: (message: string) => void;
   readonly fetch?: typeof globalThis.fetch;
@@ -36,6 +29,8 @@ export interface TrackerTiming {
   readonly interval?: number;
   /** After a failure; doubles with each further one, up to a minute. */
   readonly pause?: number;
+  /** Before a request is repeated, the first time; a few repetitions come before a failure counts as one. */
+  readonly retry?: number;
   /** Between two warnings of one kind. */
   readonly warnEvery?: number;
 }
@@ -95,7 +90,7 @@ export function createTracker(options: TrackerOptions): Tracker | undefined {
     trialEnded: (folder) => pushTrial(folder, true),
     trialFound: (folder) => pushTrial(folder, true),
     studyEnded(tables, status) {
-      const end = { tables, status, at: Date.now(), trialFolders: [...trials.keys()] };
+      const end = { tables, status, trialFolders: [...trials.keys()] };
       queue.push("the study itself", () => shipStudyEnd(site, options.folder, end));
     },
     close: async (timeoutMs) => ({ pending: await queue.close(timeoutMs) }),
@@ -103,15 +98,14 @@ export function createTracker(options: TrackerOptions): Tracker | undefined {
 }
 
 function openSite(uri: string, options: TrackerOptions, signal: AbortSignal): StudySite | undefined {
-  const { experiment, title, study = {}, fetch, env } = options;
+  const { experiment, folder, fetch, env, timing } = options;
+  const retry = { attempts: 5, baseMs: timing?.retry ?? 100, capMs: 2_000 };
   try {
     return createSite({
       experiment,
-      title,
-      tags: study.tags ?? {},
-      sources: study.sources ?? {},
+      folder,
       call: { signal },
-      client: { trackingUri: uri, ...(fetch && { fetch }), ...(env && { env }) },
+      client: { trackingUri: uri, retry, ...(fetch && { fetch }), ...(env && { env }) },
     });
   } catch (error) {
     if (error instanceof MlflowConfigError) {
