@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
+  stress: async () => (await import("./commands/stress.ts")).stressCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
   new: async () => (await import("./commands/new.ts")).newCommand(),
   plugin: async () => (await import("./commands/plugin.ts")).pluginCommand(),

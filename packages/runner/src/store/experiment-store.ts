@@ -22,6 +22,7 @@ export const TRIAL_FILES = {
   predictions: "predictions.csv",
   testProbabilities: "test-probabilities.npz",
   weights: "weights.safetensors",
+  stress: "stress.json",
   tracking: "tracking.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
