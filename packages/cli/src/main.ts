@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   stress: async () => (await import("./commands/stress.ts")).stressCommand(),
+  verify: async () => (await import("./commands/verify.ts")).verifyCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
   new: async () => (await import("./commands/new.ts")).newCommand(),
   plugin: async () => (await import("./commands/plugin.ts")).pluginCommand(),

@@ -70,3 +70,11 @@ export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
+export type { Comparison, Difference } from "./verify/compare.ts";
+export {
+  type Verdict,
+  type Verification,
+  type VerifyOptions,
+  type VerifySite,
+  verifyTrial,
+} from "./verify/verify-trial.ts";

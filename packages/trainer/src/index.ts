@@ -14,4 +14,11 @@ export {
   trainStep,
 } from "./step.ts";
 export { type Course, type EpochReport, selectEpoch, type Trial, type TrialOutcome, trainTrial } from "./trial.ts";
-export { isOfficialBuffer, loadWeights, readWeightsMetadata, saveWeights, writeWeights } from "./weights.ts";
+export {
+  isOfficialBuffer,
+  loadWeights,
+  readWeights,
+  readWeightsMetadata,
+  saveWeights,
+  writeWeights,
+} from "./weights.ts";
