@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
+  predict: async () => (await import("./commands/predict.ts")).predictCommand(),
   stress: async () => (await import("./commands/stress.ts")).stressCommand(),
   verify: async () => (await import("./commands/verify.ts")).verifyCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),

@@ -24,6 +24,7 @@ export {
 export {
   createTrialFolder,
   experimentFolder,
+  graphsFolder,
   readExperimentNames,
   readJson,
   readTrial,
@@ -57,7 +58,14 @@ export {
   type StoredModelSite,
   storedWeights,
 } from "./stored-model/open-stored-model.ts";
+export {
+  type FolderPredictions,
+  type PredictRequest,
+  type PredictSite,
+  predictFolder,
+} from "./stored-model/predict-folder.ts";
 export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
+export { type PredictionFormat, predictionFormat, writePredictions } from "./stored-model/write-predictions.ts";
 export { aggregateStress, type OverSeeds, type StressedTrial, type StressGroup } from "./stress/aggregate.ts";
 export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/conditions.ts";
 export type { Condition } from "./stress/perturb.ts";

@@ -56,18 +56,21 @@ export function refuseChangedCode(config: ResolvedConfig, registry: PluginRegist
   }
 }
 
-/** An engine that has started. @param cacheFolder where compiled graphs are kept */
+/** An engine that has started. @param cacheFolder where compiled graphs are kept, if anywhere */
 export async function startEngine(
   { name, options }: ResolvedPart,
   { registry, threads: asked }: PartsSite,
-  cacheFolder: string,
+  cacheFolder?: string,
 ) {
   const plugin = registry.get("engine", name);
   const threads = asked ?? (plugin.threads === "one" ? 1 : availableParallelism());
   if (threads > 1 && plugin.threads === "one") {
     throw new MerclabError("config", `engine ${plugin.name} runs a trial on one thread, not on ${threads}`);
   }
-  const engine = plugin.create(plugin.options.parse(options), { threads, cacheFolder });
+  const engine = plugin.create(plugin.options.parse(options), {
+    threads,
+    ...(cacheFolder === undefined ? {} : { cacheFolder }),
+  });
   await engine.start();
   return { engine, plugin, threads };
 }

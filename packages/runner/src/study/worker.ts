@@ -155,7 +155,7 @@ async function trainAndScore(
     return { trialResult: undefined, leftTensors };
   }
   if (outcome.weights !== undefined) {
-    await storeWeights(file("weights"), outcome.weights, spec, dataset);
+    await storeWeights(file("weights"), outcome.weights, spec, loaded);
   }
   await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
   const scored = scoreTrial(loaded, outcome, metric);
