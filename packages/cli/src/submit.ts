@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type LauncherSettings, LIVE_STATES, type StudyPlan, type Submission, submitStudy } from "@merclab/runner";
 import pc from "picocolors";
+import type { KeepWeights } from "./commands/keep-weights-option.ts";
 import { dataLine, engineLine } from "./commands/plan-options.ts";
 import { columns, EXIT, printJson, printNote, printText } from "./output.ts";
 import type { Site } from "./site.ts";
@@ -13,6 +14,7 @@ export interface SubmitArguments {
   readonly command: string;
   readonly arguments: readonly string[];
   readonly checkpointEvery: number;
+  readonly keepWeights: KeepWeights;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   /** Trials that may be submitted; all that are missing when absent. */
@@ -40,6 +42,7 @@ export async function submit(
       exp: resolve(import.meta.dirname, "../bin/exp.mjs"),
       data: places.dataRoot,
       checkpointEvery: given.checkpointEvery,
+      keepWeights: given.keepWeights,
     },
     command: { command: given.command, arguments: given.arguments },
     isDryRun,

@@ -10,6 +10,7 @@ export type { Balancer, BalancerInputs, BalancerSite } from "./contracts/balance
 export {
   type Dataset,
   type Dialogue,
+  type FeatureScale,
   type LoadedDataset,
   type ModalityInfo,
   type Seal,

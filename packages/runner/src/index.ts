@@ -39,6 +39,7 @@ export { LIVE_STATES, type StudyView, type TrialState, type TrialView, viewStudy
 export {
   createTrialFolder,
   experimentFolder,
+  graphsFolder,
   readExperimentNames,
   readJson,
   readTrial,
@@ -51,6 +52,7 @@ export {
 export {
   type AttemptJournal,
   attemptJournal,
+  decodeFloats,
   type JournalRecord,
   type JournalValue,
   metricsRecord,
@@ -66,6 +68,25 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export {
+  openStoredModel,
+  type StoredModel,
+  type StoredModelSite,
+  storedWeights,
+} from "./stored-model/open-stored-model.ts";
+export {
+  type FolderPredictions,
+  type PredictRequest,
+  type PredictSite,
+  predictFolder,
+} from "./stored-model/predict-folder.ts";
+export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
+export { type PredictionFormat, predictionFormat, writePredictions } from "./stored-model/write-predictions.ts";
+export { aggregateStress, type OverSeeds, type StressedTrial, type StressGroup } from "./stress/aggregate.ts";
+export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/conditions.ts";
+export type { Condition } from "./stress/perturb.ts";
+export { readStress, type StressedScores, type StressFile, type StressSummary } from "./stress/stress-file.ts";
+export { type StressSite, stressTrial } from "./stress/stress-trial.ts";
 export type { GuardOptions } from "./study/guard.ts";
 export { localRunner, takeLock } from "./study/lock.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
@@ -91,4 +112,16 @@ export {
 } from "./tracking/syncer.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
-export { type Difference, type Verification, verifyStudy } from "./tracking/verify.ts";
+export {
+  type Difference as SyncDifference,
+  type Verification as SyncVerification,
+  verifyStudy,
+} from "./tracking/verify.ts";
+export type { Comparison, Difference } from "./verify/compare.ts";
+export {
+  type Verdict,
+  type Verification,
+  type VerifyOptions,
+  type VerifySite,
+  verifyTrial,
+} from "./verify/verify-trial.ts";

@@ -17,7 +17,14 @@ function template(change: Partial<JobTemplate["array"]> = {}): JobTemplate {
     array: { ...newArray("My study_2", 4, { launcher, trials: TRIALS }), name: "exp-my-study-2-4-abc", ...change },
     folder: "/runs/my study",
     path: "/runs/my study/arrays/4",
-    command: { cwd: "/home/a b", node: "/bin/node", exp: "/lab/exp.mjs", data: "/data", checkpointEvery: 10 },
+    command: {
+      cwd: "/home/a b",
+      node: "/bin/node",
+      exp: "/lab/exp.mjs",
+      data: "/data",
+      checkpointEvery: 10,
+      keepWeights: "best",
+    },
   };
 }
 

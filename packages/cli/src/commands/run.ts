@@ -26,6 +26,7 @@ import { submit } from "../submit.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
 import { parseWhole } from "./parse-numbers.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
@@ -51,6 +52,7 @@ export interface RunOptions extends PlanOptions, GuardOptions {
   readonly dryRun?: boolean;
   /** Trials that a launcher may get; all that are missing when absent. */
   readonly only?: ReadonlySet<string>;
+  readonly keepWeights: KeepWeights;
 }
 
 type RunAction = (name: string, overrides: string[], options: RunOptions) => Promise<void>;
@@ -59,6 +61,7 @@ function createRunCommand(action: RunAction): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables, or submit it to a launcher")
     .addOption(checkpointOption())
+    .addOption(keepWeightsOption())
     .option("--retry-failed", "train those again too that failed and would fail again, such as those that diverged")
     .addOption(
       new Option("--on-error <what>", "when a trial fails: start no further one, or go on with the others")
@@ -172,6 +175,8 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
       "work",
       "--checkpoint-every",
       String(options.checkpointEvery),
+      "--keep-weights",
+      options.keepWeights,
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {
@@ -242,6 +247,6 @@ function commandOf(
   const words = [name, ...overrides, ...flags];
   return {
     command: ["exp run", ...words.map(shellWord)].join(" "),
-    arguments: [...words, "--checkpoint-every", String(options.checkpointEvery)],
+    arguments: [...words, "--checkpoint-every", String(options.checkpointEvery), "--keep-weights", options.keepWeights],
   };
 }

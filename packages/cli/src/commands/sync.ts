@@ -1,6 +1,12 @@
 // `exp sync`: stored studies to an MLflow server.
 import { MerclabError, nearestName } from "@merclab/core";
-import { readExperimentNames, type SyncedStudy, type Syncer, type Verification, verifyStudy } from "@merclab/runner";
+import {
+  readExperimentNames,
+  type SyncedStudy,
+  type Syncer,
+  type SyncVerification,
+  verifyStudy,
+} from "@merclab/runner";
 import { Command } from "commander";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
@@ -59,7 +65,7 @@ async function sync(experiment: string | undefined, options: SyncOptions): Promi
   try {
     const studies = await syncAll(syncer, experiment, runs);
     progress.end();
-    const verified: Verification[] = [];
+    const verified: SyncVerification[] = [];
     if (options.verify === true) {
       for (const study of studies) {
         verified.push(await verifyStudy(syncer.site(study.experiment), runs));
@@ -101,7 +107,7 @@ async function requireStored(experiment: string | undefined, runs: string, { wat
 function report(
   { trackingUri }: Syncer,
   studies: readonly SyncedStudy[],
-  verified: readonly Verification[] | undefined,
+  verified: readonly SyncVerification[] | undefined,
   json: boolean,
 ): void {
   if (json) {

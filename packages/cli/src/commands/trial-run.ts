@@ -15,6 +15,7 @@ import {
 import { Command } from "commander";
 import { printError, printNote } from "../output.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
 import { parseCount, parseSeconds } from "./parse-numbers.ts";
 
 interface RunOptions {
@@ -24,6 +25,7 @@ interface RunOptions {
   readonly data?: string;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly keepWeights: KeepWeights;
   readonly timeLimit?: number;
   readonly grace: number;
   readonly requeue?: boolean;
@@ -59,6 +61,7 @@ export function trialRunCommand(): Command {
     .option("--data <dir>", "data root")
     .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount)
     .addOption(checkpointOption())
+    .addOption(keepWeightsOption())
     .option("--time-limit <seconds>", "pause before so much time is over (default: what Slurm says)", parseSeconds)
     .option("--grace <seconds>", "time that a pause before the limit needs, at least", parseSeconds, 120)
     .option("--requeue", "in a Slurm job whose time is up: put the job back into the queue")
@@ -91,6 +94,8 @@ async function runFolders(folders: readonly string[], options: RunOptions): Prom
         "work",
         "--checkpoint-every",
         String(options.checkpointEvery),
+        "--keep-weights",
+        options.keepWeights,
         ...(options.data === undefined ? [] : ["--data", options.data]),
         ...(options.threads === undefined ? [] : ["--threads", String(options.threads)]),
         folder,

@@ -3,11 +3,13 @@ import { on } from "node:events";
 import { MerclabError } from "@merclab/core";
 import { type RunnerMessage, runTrialFolder, type WorkerMessage } from "@merclab/runner";
 import { openSite, versions } from "../site.ts";
+import type { KeepWeights } from "./keep-weights-option.ts";
 
 export interface WorkOptions {
   readonly data?: string;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly keepWeights: KeepWeights;
 }
 
 /** What a supervisor's signals do to its trainer too, where a scheduler sends them to all processes of a job. */
@@ -30,6 +32,7 @@ async function openTrials(options: WorkOptions, pause: AbortSignal) {
     versions: versions(),
     report: tell,
     course: { checkpointSeconds: options.checkpointEvery, isPausing: () => pause.aborted },
+    keepWeights: options.keepWeights === "best",
   };
   return (folder: string) => runTrialFolder(folder, site);
 }

@@ -2,6 +2,7 @@
 // be given trial after trial.
 import { Command } from "commander";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { keepWeightsOption } from "./keep-weights-option.ts";
 import { parseCount } from "./parse-numbers.ts";
 import { trialRunCommand } from "./trial-run.ts";
 import type { WorkOptions } from "./trial-work.ts";
@@ -13,6 +14,7 @@ export function trialCommand(): Command {
     .option("--data <dir>", "data root")
     .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount)
     .addOption(checkpointOption())
+    .addOption(keepWeightsOption())
     .action(async (_folder: string, options: WorkOptions) => {
       // Loaded here, since a supervisor needs none of it.
       await (await import("./trial-work.ts")).work(options);

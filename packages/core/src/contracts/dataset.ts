@@ -52,10 +52,21 @@ export interface Seal {
   open(reason: string): SealedLabels;
 }
 
+/** What the columns of a modality were shifted by, divided by, and cut off at. */
+export interface FeatureScale {
+  /** `[dim]` */
+  readonly mean: Float64Array;
+  /** `[dim]` 1 / deviation; 0 for constant columns. */
+  readonly inverse: Float64Array;
+  readonly clip: number;
+}
+
 /** A dataset as its plugin loads it. The trainer gets `dataset` only. */
 export interface LoadedDataset {
   readonly dataset: Dataset;
   readonly seal: Seal;
+  /** By modality, fitted on the training part: how features of other data become those that the model knows. */
+  readonly scales?: Readonly<Record<string, FeatureScale>>;
 }
 
 /** Labels of a dialogue that a trial may see. @throws MerclabError `sealed` for test dialogues */

@@ -32,6 +32,8 @@ export function trialArguments({ array, path, command }: JobTemplate): string[] 
     `${path}.json`,
     "--checkpoint-every",
     String(command.checkpointEvery),
+    "--keep-weights",
+    command.keepWeights,
     ...(command.data === undefined ? [] : ["--data", command.data]),
     ...(array.threads === undefined ? [] : ["--threads", String(array.threads)]),
   ];

@@ -12,6 +12,8 @@ export interface TrialCommand {
   readonly exp: string;
   readonly data: string | undefined;
   readonly checkpointEvery: number;
+  /** Of the epoch that validation chose, with each trial. */
+  readonly keepWeights: "best" | "none";
 }
 
 /** What a job that runs a part of an array needs to know. */

@@ -23,6 +23,8 @@ export const TRIAL_FILES = {
   testProbabilities: "test-probabilities.npz",
   environment: "environment.json",
   system: "system.jsonl",
+  weights: "weights.safetensors",
+  stress: "stress.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
   lease: "lease",
