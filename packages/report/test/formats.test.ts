@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { compileTable, formatTable, formatTerminal, type Planned, TABLE_FORMATS, type Table } from "../src/index.ts";
 import { createResult, createSpec, createStudy } from "./support.ts";
 
-const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json" } as const;
+const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json", html: "html" } as const;
 const ORDER = { order: { fusion: ["sdt", "lmam"] } };
 
 /** One failed trial, one model not run on meld. */

@@ -15,6 +15,8 @@ export {
   DEFAULT_TABLE,
   DETAIL_KINDS,
   type DetailKind,
+  PAIR_TESTS,
+  type PairTestName,
   SCORE_KINDS,
   type ScoreKind,
   type TableSpec,
@@ -50,6 +52,7 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export { readTestPredictions, type TestPredictions } from "./study/read-predictions.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

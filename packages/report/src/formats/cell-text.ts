@@ -66,6 +66,20 @@ export function columnBlocks(table: Table): number[][] {
   return blocks;
 }
 
+/** Columns of one group. */
+export function groupBlocks({ columns }: Table): number[][] {
+  const blocks: number[][] = [];
+  columns.forEach((column, index) => {
+    const last = blocks.at(-1);
+    if (last !== undefined && columns[index - 1]?.groupLabel === column.groupLabel) {
+      last.push(index);
+    } else {
+      blocks.push([index]);
+    }
+  });
+  return blocks;
+}
+
 function valueText(column: TableColumn, cell: TableCell): string {
   if (cell.state === "not-planned") {
     return "";

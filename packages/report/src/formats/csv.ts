@@ -6,9 +6,10 @@ import type { AxisValues, Table } from "../tables/table.ts";
 /**
  * Fields: the axes; `score` (a metric, parameters, flops or seconds), `column` (valid-selected is the result), `unit` (share:
  * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `mean_low` and `mean_high` (its 95 % interval), `n`, `min`, `max`, how
- * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`,
+ * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`, `violation`,
  * `shared_seeds`), `planned`, then ids and hashes with spaces between,
- * `notes` and `command`. What there is no number for is empty.
+ * `seeds` of the trials, `fingerprints` of the data, `engines`, `versions`, `notes`, the `command` that computes what is
+ * missing, and the one that computes all of the cell again (`refill`). What there is no number for is empty.
  */
 export function formatCsv(table: Table): string {
   const rowAxes = axisNames(table.rows);
@@ -33,14 +34,19 @@ export function formatCsv(table: Table): string {
           cell.state,
           ...[cell.mean, cell.sd, cell.interval?.low, cell.interval?.high, cell.n, cell.min, cell.max].map(numberText),
           cell.comparison?.standing ?? "",
-          ...[toBest?.difference, toBest?.interval.low, toBest?.interval.high].map(numberText),
-          ...[toBest?.p, toBest?.corrected, toBest?.effect, toBest?.seeds].map(numberText),
+          ...[toBest?.difference, toBest?.interval?.low, toBest?.interval?.high].map(numberText),
+          ...[toBest?.p, toBest?.corrected, toBest?.effect, toBest?.violation, toBest?.seeds].map(numberText),
           numberText(cell.missing?.wanted ?? cell.trials.length),
           cell.trials.join(" "),
           cell.missing?.trials.join(" ") ?? "",
           cell.configs.join(" "),
+          cell.provenance.seeds.join(" "),
+          cell.provenance.fingerprints.join(" "),
+          cell.provenance.engines.join(" "),
+          cell.provenance.versions.join("; "),
           cell.notes.map((mark) => texts.get(mark) ?? mark).join("; "),
           cell.missing?.command ?? "",
+          cell.provenance.command,
         ],
       ];
     }),
@@ -68,13 +74,19 @@ const FIELDS = [
   "p",
   "p_corrected",
   "effect",
+  "violation",
   "shared_seeds",
   "planned",
   "trials",
   "missing_trials",
   "configs",
+  "seeds",
+  "fingerprints",
+  "engines",
+  "versions",
   "notes",
   "command",
+  "refill",
 ] as const;
 
 function axisNames(places: readonly { readonly axes: AxisValues }[]): string[] {

@@ -1,6 +1,6 @@
 // A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
 import type { MetricDescriptor, MetricName } from "@merclab/core";
-import type { DetailKind, ScoreKind, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type { DetailKind, ScoreKind, TestPredictions, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
 import type { Interval } from "@merclab/statistics";
 import type { Statistics } from "../aggregate/statistics.ts";
 
@@ -11,6 +11,8 @@ export interface Planned {
   readonly result?: TrialResult | undefined;
   /** Tells a failed trial from one that has not run. */
   readonly status?: TrialStatus | undefined;
+  /** Of the test utterances at the selected epoch, for tests that need them. */
+  readonly predictions?: TestPredictions | undefined;
 }
 
 /** Undefined where an axis does not apply, e.g. `fusion.lmam.rank` where fusion is sdt. */
@@ -51,6 +53,7 @@ export interface TableCell extends Statistics {
   readonly data: "real" | "synthetic" | "mixed";
   /** Hashes of the configs behind the cell, seed and data left out; one unless conditions are mixed. */
   readonly configs: readonly string[];
+  readonly provenance: Provenance;
   /** Absent when every planned trial has a result. */
   readonly missing?: Missing;
   /** Absent where nothing could be tested: details, other epochs, fewer than two seeds in common. */
@@ -70,17 +73,32 @@ export interface Comparison {
   readonly toBest?: {
     /** This cell minus the best, mean over the seeds of both, in the unit of the column. */
     readonly difference: number;
-    /** 95 % of the difference, not corrected. */
-    readonly interval: Interval;
+    /** 95 % of the difference, not corrected; absent where the test makes none. */
+    readonly interval?: Interval;
     /** Number of seeds that both have. */
     readonly seeds: number;
-    /** Of the paired t test, two-sided. */
-    readonly p: number;
+    /** Of the test of the table, two-sided; absent for one without p. */
+    readonly p?: number;
     /** The same after Holm's correction over the table. */
-    readonly corrected: number;
+    readonly corrected?: number;
+    /** Of almost stochastic order: how far the best is, at most, from being better at every quantile. */
+    readonly violation?: number;
     /** Difference in standard deviations of the differences; absent where these do not vary. */
     readonly effect?: number;
   };
+}
+
+/** What a cell was made of and with; lists are sorted and name each thing once. */
+export interface Provenance {
+  /** Of `TableCell.trials`, in their order. */
+  readonly seeds: readonly number[];
+  /** Of the data of all planned trials. */
+  readonly fingerprints: readonly string[];
+  readonly engines: readonly string[];
+  /** Of the packages that the trials ran with, e.g. "onnxruntime-node 1.23.0". */
+  readonly versions: readonly string[];
+  /** Computes every trial of the cell that is not stored; empty where nothing is planned. */
+  readonly command: string;
 }
 
 export interface Missing {

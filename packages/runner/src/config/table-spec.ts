@@ -11,6 +11,10 @@ export type ScoreKind = (typeof SCORE_KINDS)[number];
 export const DETAIL_KINDS = ["n", "parameters", "flops", "seconds"] as const;
 export type DetailKind = (typeof DETAIL_KINDS)[number];
 
+/** How two rows are compared: over seeds, over dialogues and seeds, by quantiles over seeds, or on single runs. */
+export const PAIR_TESTS = ["paired-t", "dialogue-bootstrap", "stochastic-order", "mcnemar"] as const;
+export type PairTestName = (typeof PAIR_TESTS)[number];
+
 const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
 const axis = z.string().min(1);
 const axes = z.union([axis, z.array(axis)]).transform((value) => (typeof value === "string" ? [value] : value));
@@ -31,8 +35,24 @@ export const tableSpec = z
       .default(() => [...SCORE_KINDS]),
     /** After ±: the sample standard deviation over seeds (without it), or half of the 95 % interval of the mean. */
     spread: z.enum(["sd", "interval"]).optional(),
-    /** `margin`: the difference, as printed, that counts as none, e.g. `{ weighted-f1: 0.5 }`. */
-    compare: z.strictObject({ margin: z.partialRecord(z.enum(metricNames), z.number().positive()) }).optional(),
+    compare: z
+      .strictObject({
+        test: z.enum(PAIR_TESTS).default("paired-t"),
+        /** The difference, as printed, that counts as none, e.g. `{ weighted-f1: 0.5 }`. */
+        margin: z.partialRecord(z.enum(metricNames), z.number().positive()).optional(),
+        /** How often is drawn, where a test draws. */
+        resamples: z.int().min(100).max(100_000).optional(),
+      })
+      .refine(({ test, margin }) => margin === undefined || test === "paired-t" || test === "dialogue-bootstrap", {
+        message: "a margin needs the test paired-t or dialogue-bootstrap",
+        path: ["margin"],
+      })
+      .refine(
+        ({ test, resamples }) =>
+          resamples === undefined || test === "dialogue-bootstrap" || test === "stochastic-order",
+        { message: "only dialogue-bootstrap and stochastic-order draw", path: ["resamples"] },
+      )
+      .optional(),
     details: z.array(z.enum(DETAIL_KINDS)).default((): DetailKind[] => ["n", "parameters", "seconds"]),
   })
   .refine((spec) => !spec.rows?.some((row) => spec.columns?.includes(row)), {
