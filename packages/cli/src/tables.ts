@@ -1,4 +1,5 @@
 // The tables of an experiment from its stored runs, as data and in any format.
+import { existsSync } from "node:fs";
 import { MerclabError } from "@merclab/core";
 import {
   compileTable,
@@ -14,7 +15,10 @@ import {
   type TableFormat,
 } from "@merclab/report";
 import {
+  experimentFolder,
+  listExperiments,
   type PairTestName,
+  readExperiment,
   readStudy,
   readTestPredictions,
   readTrials,
@@ -23,14 +27,17 @@ import {
   type TableSpec,
   type TrialResult,
   type TrialSpec,
+  type View,
 } from "@merclab/runner";
+import type { Places } from "./places.ts";
 import { refillCommand } from "./refill-command.ts";
 
 /** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
 export function checkTables({ experiment, trials }: StudyPlan): void {
   const planned = trials.map((spec) => ({ spec, result: undefined, status: undefined }));
   try {
-    for (const { spec, planned: part } of experiment.tables.flatMap((each) => splitByTask(each, planned))) {
+    const tables = [...experiment.tables, ...(experiment.view?.tables ?? [])];
+    for (const { spec, planned: part } of tables.flatMap((each) => splitByTask(each, planned))) {
       compileTable(spec, part, { experiment: experiment.name });
     }
   } catch (error) {
@@ -65,6 +72,21 @@ export interface TableOptions {
   readonly withSeconds?: boolean;
   /** In place of the test that the study declares. */
   readonly test?: PairTestName | undefined;
+  /** In place of the tables that the study declares. */
+  readonly view?: View | undefined;
+}
+
+/** Whose stored runs a name means, and the tables over them where they are not the study's own. */
+export async function findTables(
+  name: string,
+  { runs, experiments }: Pick<Places, "runs" | "experiments">,
+): Promise<{ readonly study: string; readonly view: View | undefined }> {
+  const isKnown = (await listExperiments(experiments)).has(name) || /\.ya?ml$/.test(name);
+  if (!isKnown || existsSync(experimentFolder(runs, name))) {
+    return { study: name, view: undefined };
+  }
+  const { name: study, view } = await readExperiment(name, experiments);
+  return { study, view };
 }
 
 /**
@@ -73,10 +95,10 @@ export interface TableOptions {
 export async function compileTables(
   runsFolder: string,
   experiment: string,
-  { withSeconds = true, test }: TableOptions = {},
+  { withSeconds = true, test, view }: TableOptions = {},
 ): Promise<Table[]> {
   const study = await readStudy(runsFolder, experiment);
-  const specs = study.tables.map((spec) => changedSpec(spec, { withSeconds, test }));
+  const specs = (view ?? study).tables.map((spec) => changedSpec(spec, { withSeconds, test }));
   const stored = new Map((await readTrials(runsFolder, experiment)).map((trial) => [trial.spec.id, trial]));
   const needsPredictions = specs.some((spec) => pairTest(spec).needsPredictions);
   const planned = await Promise.all(

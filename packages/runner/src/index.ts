@@ -8,7 +8,7 @@ export {
   type EngineState,
   enginesByRank,
 } from "./config/engines.ts";
-export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
+export { type Experiment, listExperiments, readExperiment, type View } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
 export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
@@ -17,6 +17,7 @@ export {
   type DetailKind,
   PAIR_TESTS,
   type PairTestName,
+  type Published,
   SCORE_KINDS,
   type ScoreKind,
   type TableSpec,

@@ -79,7 +79,8 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   process.off("SIGTERM", interrupt);
   progress.end();
 
-  const tables = await compileTables(places.runs, plan.experiment.name);
+  const { view } = plan.experiment;
+  const tables = await compileTables(places.runs, plan.experiment.name, { view });
   await tracking?.end(tables, pause.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });

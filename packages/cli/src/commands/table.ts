@@ -5,7 +5,7 @@ import { Command, Option } from "commander";
 import { EXIT, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { checkTableFile, writeTableFile } from "../table-file.ts";
-import { compileTables, tablesText, terminalWidth } from "../tables.ts";
+import { compileTables, findTables, tablesText, terminalWidth } from "../tables.ts";
 
 const HELP = `
 What --out writes and --check reads has no column of seconds: they are measured anew each time, and everything else
@@ -53,17 +53,19 @@ export function tableCommand(): Command {
 }
 
 async function table(experiment: string, options: TableOptions): Promise<number> {
-  const { runs } = findPlaces({ runs: options.runs });
+  const places = findPlaces({ runs: options.runs });
+  const { runs } = places;
   const { test, provenance: withProvenance = false } = options;
+  const { study, view } = await findTables(experiment, places);
   const file = options.check ?? options.out;
   if (file === undefined) {
     const format = options.json === true ? "json" : options.format;
-    const tables = await compileTables(runs, experiment, { test });
+    const tables = await compileTables(runs, study, { test, view });
     printText(tablesText(tables, format, { width: terminalWidth(), withProvenance }));
     return EXIT.done;
   }
   const format = formatOfFile(file);
-  const tables = await compileTables(runs, experiment, { withSeconds: false, test });
+  const tables = await compileTables(runs, study, { withSeconds: false, test, view });
   const text = tablesText(tables, format, { withProvenance });
   if (options.check === undefined) {
     await writeTableFile(file, text);

@@ -34,6 +34,10 @@ export function columnHead(column: TableColumn): { readonly label: string; reado
       return { label: "max-test", remark: "chosen on test" };
     case "optimism":
       return { label: "optimism", remark: "difference" };
+    case "published":
+      return { label: "published", remark: "as printed" };
+    case "difference":
+      return { label: "difference", remark: "to published" };
     case "flops":
       return { label: "MFLOP", remark: "an utterance" };
     default:
@@ -91,12 +95,13 @@ function valueText(column: TableColumn, cell: TableCell): string {
     case "missing":
       return "missing";
     case "not-scored":
+    case "not-published":
       return "n/a";
     case "not-a-number":
       return "NaN";
     case "filled": {
       const text = numberText(cell.mean ?? Number.NaN, column.unit);
-      return column.kind === "optimism" && Number(text) > 0 ? `+${text}` : text;
+      return (column.kind === "optimism" || column.kind === "difference") && Number(text) > 0 ? `+${text}` : text;
     }
   }
 }

@@ -8,7 +8,7 @@ import type { AxisValues, Table } from "../tables/table.ts";
  * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `mean_low` and `mean_high` (its 95 % interval), `n`, `min`, `max`, how
  * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`, `violation`,
  * `shared_seeds`), `planned`, then ids and hashes with spaces between,
- * `seeds` of the trials, `fingerprints` of the data, `engines`, `versions`, `notes`, the `command` that computes what is
+ * `seeds` of the trials, `fingerprints` of the data, `engines`, `versions`, the `source` of a published number, `notes`, the `command` that computes what is
  * missing, and the one that computes all of the cell again (`refill`). What there is no number for is empty.
  */
 export function formatCsv(table: Table): string {
@@ -44,6 +44,7 @@ export function formatCsv(table: Table): string {
           cell.provenance.fingerprints.join(" "),
           cell.provenance.engines.join(" "),
           cell.provenance.versions.join("; "),
+          cell.source ?? "",
           cell.notes.map((mark) => texts.get(mark) ?? mark).join("; "),
           cell.missing?.command ?? "",
           cell.provenance.command,
@@ -84,6 +85,7 @@ const FIELDS = [
   "fingerprints",
   "engines",
   "versions",
+  "source",
   "notes",
   "command",
   "refill",

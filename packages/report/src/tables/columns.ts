@@ -5,6 +5,8 @@ import type { AxisValues, Planned, TableColumn } from "./table.ts";
 
 const DETAIL_UNITS = { n: "count", parameters: "count", flops: "flops", seconds: "seconds" } as const;
 
+const PUBLISHED = ["published", "difference"] as const;
+
 /** Columns of one group: how many seeds, the scores by metric, what it costs. */
 export function groupColumns(
   spec: TableSpec,
@@ -18,7 +20,9 @@ export function groupColumns(
   return [
     ...detail("n"),
     ...metrics.flatMap((metric) =>
-      spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit, spread })),
+      [...spec.show, ...(spec.published === undefined ? [] : PUBLISHED)].map(
+        (kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit, spread }),
+      ),
     ),
     ...detail("parameters"),
     ...detail("flops"),
@@ -42,8 +46,8 @@ export function columnValue(column: TableColumn, { spec, result }: Planned): num
   if (column.kind === "parameters") {
     return (result ?? spec).parameters.trainable;
   }
-  if (result === undefined) {
-    return undefined;
+  if (result === undefined || column.kind === "published" || column.kind === "difference") {
+    return undefined; // published numbers are no trial's
   }
   if (column.kind === "flops") {
     return result.cost !== undefined && "utterance" in result.cost ? result.cost.utterance.products : undefined;

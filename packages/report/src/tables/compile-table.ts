@@ -1,15 +1,16 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
 import { type MetricName, metricDescriptor } from "@merclab/core";
-import type { TableSpec, TrialSpec } from "@merclab/runner";
+import type { Published, TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, rootAxes } from "./axes.ts";
 import { columnValue, needsResult } from "./columns.ts";
-import { type Comparisons, comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
+import { type Comparisons, comparableFamilies, compareFamilies, marginsOf, printedPerStored } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { layOutTable } from "./layout.ts";
 import { createNotes, type Notes } from "./notes.ts";
 import { type Origin, originOf } from "./provenance.ts";
+import { type PublishedValue, publishedConditions, publishedNotes, publishedNumber } from "./published.ts";
 import { markStandings } from "./standings.ts";
 import type { AxisValue, Planned, Table, TableCell, TableColumn } from "./table.ts";
 
@@ -51,9 +52,18 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
         mostWanted,
         partlySynthetic: synthetic.size > 1,
       });
-      return compileGroup(group, own, origin, group.length === 0 ? [] : conditions, notes);
+      const cells = compileGroup(group, own, origin, group.length === 0 ? [] : conditions, notes);
+      return spec.published === undefined
+        ? cells
+        : withPublished(spec.published, layout.publishedAt(row, key), group, own, cells, notes);
     }),
   );
+  if (spec.published !== undefined) {
+    const hasLacking = cells.flat().some(({ state }) => state === "not-published");
+    for (const text of publishedNotes(spec.published, hasLacking)) {
+      notes.add(text);
+    }
+  }
   for (const text of tableConditions(trials, axes.added, axes.unused)) {
     notes.add(text);
   }
@@ -84,11 +94,58 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     title: spec.title ?? first?.title ?? experiment,
     caption: caption(spec, metrics, groups, synthetic),
     rowHeads: roots,
-    rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
+    rows: rowKeys.map((key) => ({
+      axes: key,
+      labels: roots.map((root) => axisLabel(root, axes.rows, key, spec.labels)),
+    })),
     columns,
     cells: marked.cells,
     notes: [...marked.notes, ...notes.list()],
   };
+}
+
+/** The cells of a group with its published numbers in place. */
+function withPublished(
+  published: Published,
+  values: readonly PublishedValue[],
+  group: readonly Planned[],
+  columns: readonly TableColumn[],
+  cells: readonly TableCell[],
+  notes: Notes,
+): TableCell[] {
+  const conditions = publishedConditions(published, group);
+  return columns.map((column, place): TableCell => {
+    const cell = cells[place] as TableCell;
+    if (column.metric === undefined || (column.kind !== "published" && column.kind !== "difference")) {
+      return cell;
+    }
+    const { metric } = column;
+    const found = publishedNumber(values, metric);
+    if (found === undefined) {
+      return { ...cell, state: "not-published" };
+    }
+    // As the decimal number it is: 69.91 % is 0.6991.
+    const printed = Number((found.value / printedPerStored(metric)).toPrecision(12));
+    if (column.kind === "published") {
+      const source = found.source ?? published.source;
+      const texts = [...(found.source === undefined ? [] : [`published: ${found.source}`]), found.note, ...conditions];
+      return {
+        ...cell,
+        state: "filled",
+        mean: printed,
+        trials: [],
+        configs: [],
+        provenance: { seeds: [], fingerprints: [], engines: [], versions: [], command: "" },
+        ...(source === undefined ? {} : { source }),
+        notes: texts.flatMap((text) => (text === undefined ? [] : [notes.mark(text)])),
+      };
+    }
+    const result = columns.findIndex((other) => other.metric === metric && other.kind === "valid-selected");
+    const ours = cells[result];
+    return ours?.mean === undefined
+      ? { ...cell, state: ours?.state ?? "not-planned" }
+      : { ...cell, state: "filled", n: ours.n, mean: ours.mean - printed };
+  });
 }
 
 function untestedNote({ untested, test, tests }: Comparisons): string {
@@ -172,6 +229,9 @@ function caption(
       const labels = turned.map(({ label }) => label).join(", ");
       sentences.push(`Smaller is better for ${labels}: there optimism is valid-selected - max-test.`);
     }
+  }
+  if (spec.published !== undefined) {
+    sentences.push("difference = valid-selected - published.");
   }
   if (synthetic.has(true)) {
     const part = synthetic.size > 1 ? "Partly synthetic data" : "Synthetic data";

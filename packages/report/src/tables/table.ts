@@ -30,7 +30,8 @@ export interface TableColumn {
   readonly axes: AxisValues;
   /** e.g. "iemocap"; empty when everything is in lines. */
   readonly groupLabel: string;
-  readonly kind: ScoreKind | DetailKind;
+  /** `published`: a number that somebody else printed; `difference`: the result minus it. */
+  readonly kind: ScoreKind | DetailKind | "published" | "difference";
   /** Absent for details. */
   readonly metric?: MetricName;
   readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
@@ -43,7 +44,8 @@ export type CellState =
   | "missing" // planned, but no trial has a result
   | "not-scored" // no trial scored this metric
   | "not-a-number" // NaN or an infinity in some trial: a mean of the others would hide it
-  | "not-planned"; // the plan has no trial for this row and column
+  | "not-planned" // the plan has no trial for this row and column
+  | "not-published"; // no published number is known
 
 /** Statistics over seeds, absent unless filled. */
 export interface TableCell extends Statistics {
@@ -54,6 +56,8 @@ export interface TableCell extends Statistics {
   /** Hashes of the configs behind the cell, seed and data left out; one unless conditions are mixed. */
   readonly configs: readonly string[];
   readonly provenance: Provenance;
+  /** Where a published number is printed. */
+  readonly source?: string;
   /** Absent when every planned trial has a result. */
   readonly missing?: Missing;
   /** Absent where nothing could be tested: details, other epochs, fewer than two seeds in common. */

@@ -181,7 +181,9 @@ function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: 
     counts.set(cell, parameters);
     if (!trials.has(id)) {
       const { name, title } = experiment;
-      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, task: data.task });
+      const features = Object.fromEntries(data.modalities.map((modality) => [modality.name, modality.dim]));
+      const { task } = data;
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, features, task });
     }
   }
   return [...trials.values()];

@@ -19,9 +19,57 @@ const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
 const axis = z.string().min(1);
 const axes = z.union([axis, z.array(axis)]).transform((value) => (typeof value === "string" ? [value] : value));
 
+const axisValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const axisValues = z
+  .union([axisValue, z.array(axisValue).min(1)])
+  .transform((value): readonly (typeof axisValue)["_output"][] => (Array.isArray(value) ? value : [value]));
+
+/** Numbers that somebody else printed, for the cells of a table. */
+const published = z
+  .strictObject({
+    /** Where they are printed; absent where none is known. */
+    source: z.string().min(1).optional(),
+    /** Which epoch they are of. */
+    selection: z.enum(["test", "validation", "unknown"]).default("unknown"),
+    /** Widths of the features that they were made with: data set, modality, width. */
+    features: z.record(z.string(), z.record(z.string(), z.int().positive())).default({}),
+    /** Why cells have no number. */
+    lacking: z.string().min(1).default("not found in a source that could be read"),
+    values: z
+      .array(
+        z
+          .strictObject({
+            /** The choices of the cell; those that no trial makes are rows or columns of their own. */
+            at: z.record(z.string(), axisValue),
+            /** In place of the source of all. */
+            source: z.string().min(1).optional(),
+            /** What must be known beside these numbers. */
+            note: z.string().min(1).optional(),
+            ...(Object.fromEntries(metricNames.map((name) => [name, z.number().optional()])) as Record<
+              MetricName,
+              z.ZodOptional<z.ZodNumber>
+            >),
+          })
+          .refine((value) => metricNames.some((name) => value[name] !== undefined), "names no number of any metric"),
+      )
+      .default([]),
+  })
+  .refine(({ source, values }) => values.every((value) => (value.source ?? source) !== undefined), {
+    message: "a published number needs a source",
+    path: ["source"],
+  });
+
+export type Published = z.output<typeof published>;
+
 export const tableSpec = z
   .strictObject({
     title: z.string().min(1).optional(),
+    /** The trials that the table is about, by their choices: `{ dataset: iemocap }`. All where absent. */
+    only: z.record(z.string(), axisValues).optional(),
+    /** How choices are called in print: `{ encoder: { sdt-inter: without intra-modal } }`. */
+    labels: z.record(z.string(), z.record(z.string(), z.string())).optional(),
+    /** Published numbers, each beside ours, with the difference: the result minus the published one. */
+    published: published.optional(),
     /** Axes whose values make the lines, e.g. `fusion` or `[fusion, fusion.lmam.rank]`. */
     rows: axes.optional(),
     /** Axes whose values make the columns; `[]` puts everything into lines. Without it: dataset, unless rows has it. */
