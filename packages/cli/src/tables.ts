@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { MerclabError } from "@merclab/core";
 import {
+  compileConfusions,
   compileTable,
   formatProvenance,
   formatTable,
@@ -74,6 +75,8 @@ export interface TableOptions {
   readonly test?: PairTestName | undefined;
   /** In place of the tables that the study declares. */
   readonly view?: View | undefined;
+  /** A confusion matrix for each cell, in place of the tables. */
+  readonly confusions?: boolean;
 }
 
 /** Whose stored runs a name means, and the tables over them where they are not the study's own. */
@@ -95,7 +98,7 @@ export async function findTables(
 export async function compileTables(
   runsFolder: string,
   experiment: string,
-  { withSeconds = true, test, view }: TableOptions = {},
+  { withSeconds = true, test, view, confusions = false }: TableOptions = {},
 ): Promise<Table[]> {
   const study = await readStudy(runsFolder, experiment);
   const specs = (view ?? study).tables.map((spec) => changedSpec(spec, { withSeconds, test }));
@@ -115,7 +118,12 @@ export async function compileTables(
     refillCommand(study.command, wanted, cell);
   return specs
     .flatMap((spec) => splitByTask(spec, planned))
-    .map((part) => compileTable(part.spec, part.planned, { experiment, command, order }));
+    .flatMap((part) => {
+      const options = { experiment, command, order };
+      return confusions
+        ? compileConfusions(part.spec, part.planned, options)
+        : [compileTable(part.spec, part.planned, options)];
+    });
 }
 
 function changedSpec(spec: TableSpec, { withSeconds, test }: TableOptions): TableSpec {

@@ -4,6 +4,7 @@ export { formatProvenance } from "./formats/provenance.ts";
 export { formatTerminal } from "./formats/terminal.ts";
 export { splitByTask, type TaskPart } from "./tables/by-task.ts";
 export { type CompileOptions, compileTable } from "./tables/compile-table.ts";
+export { compileConfusions } from "./tables/confusions.ts";
 export { pairTest } from "./tables/pair-tests.ts";
 export { planSeeds, type SeedPlan } from "./tables/seed-plan.ts";
 export type {

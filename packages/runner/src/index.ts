@@ -12,6 +12,8 @@ export { type Experiment, listExperiments, readExperiment, type View } from "./c
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
 export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
+  CLASS_SCORES,
+  type ClassScoreName,
   DEFAULT_TABLE,
   DETAIL_KINDS,
   type DetailKind,

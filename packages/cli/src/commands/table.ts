@@ -24,6 +24,7 @@ interface TableOptions {
   readonly format: TableFormat;
   readonly json?: boolean;
   readonly test?: PairTestName;
+  readonly confusion?: boolean;
   readonly provenance?: boolean;
   readonly out?: string;
   readonly check?: string;
@@ -37,6 +38,7 @@ export function tableCommand(): Command {
     .addOption(new Option("--format <format>", "how to print").choices(TABLE_FORMATS).default("terminal"))
     .option("--json", "the same as --format json")
     .addOption(new Option("--test <name>", "compare rows by another test than the study declares").choices(PAIR_TESTS))
+    .option("--confusion", "print the confusion matrix of each cell")
     .option("--provenance", "say where each cell comes from (CSV and JSON always do)")
     .addOption(new Option("--out <file>", "write to a file, in the format of its name").conflicts(["format", "json"]))
     .addOption(
@@ -55,17 +57,17 @@ export function tableCommand(): Command {
 async function table(experiment: string, options: TableOptions): Promise<number> {
   const places = findPlaces({ runs: options.runs });
   const { runs } = places;
-  const { test, provenance: withProvenance = false } = options;
+  const { test, confusion: confusions = false, provenance: withProvenance = false } = options;
   const { study, view } = await findTables(experiment, places);
   const file = options.check ?? options.out;
   if (file === undefined) {
     const format = options.json === true ? "json" : options.format;
-    const tables = await compileTables(runs, study, { test, view });
+    const tables = await compileTables(runs, study, { test, view, confusions });
     printText(tablesText(tables, format, { width: terminalWidth(), withProvenance }));
     return EXIT.done;
   }
   const format = formatOfFile(file);
-  const tables = await compileTables(runs, study, { withSeconds: false, test, view });
+  const tables = await compileTables(runs, study, { withSeconds: false, test, view, confusions });
   const text = tablesText(tables, format, { withProvenance });
   if (options.check === undefined) {
     await writeTableFile(file, text);

@@ -1,10 +1,10 @@
 // Tidy CSV by RFC 4180 (CRLF, quotes where needed): a head, then one line per row, column and score with raw numbers,
 // so that other programs need not parse "74.08 ± 0.51". The column `n` of a table is the field `n` of every line.
 import { stringify } from "csv-stringify/sync";
-import type { AxisValues, Table } from "../tables/table.ts";
+import type { AxisValues, Table, TableColumn } from "../tables/table.ts";
 
 /**
- * Fields: the axes; `score` (a metric, parameters, flops or seconds), `column` (valid-selected is the result), `unit` (share:
+ * Fields: the axes; `score` (a metric, `f1 of CLASS`, parameters, flops or seconds), `column` (valid-selected is the result), `unit` (share:
  * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `mean_low` and `mean_high` (its 95 % interval), `n`, `min`, `max`, how
  * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`, `violation`,
  * `shared_seeds`), `planned`, then ids and hashes with spaces between,
@@ -27,8 +27,8 @@ export function formatCsv(table: Table): string {
         [
           ...rowAxes.map((axis) => axisText(row.axes, axis)),
           ...columnAxes.map((axis) => axisText(column.axes, axis)),
-          column.metric ?? column.kind,
-          column.metric === undefined ? "" : column.kind,
+          scoreName(column),
+          column.classScore === undefined ? (column.metric === undefined ? "" : column.kind) : "valid-selected",
           column.unit,
           cell.data,
           cell.state,
@@ -90,6 +90,10 @@ const FIELDS = [
   "command",
   "refill",
 ] as const;
+
+function scoreName({ metric, classScore, kind }: TableColumn): string {
+  return classScore === undefined ? (metric ?? kind) : `${classScore.score} of ${classScore.class}`;
+}
 
 function axisNames(places: readonly { readonly axes: AxisValues }[]): string[] {
   return [...new Set(places.flatMap(({ axes }) => Object.keys(axes)))];

@@ -41,7 +41,7 @@ function headLines(table: Table): string[] {
   if (table.columns.some(({ groupLabel }) => groupLabel !== "")) {
     lines.push(line([...empty, ...spans(table, groupBlocks(table), ({ groupLabel }) => groupLabel)]));
   }
-  if (table.columns.some(({ metric }) => metric !== undefined)) {
+  if (table.columns.some((column) => metricHead(column) !== "")) {
     lines.push(line([...empty, ...spans(table, columnBlocks(table), metricHead)]));
   }
   const heads = table.columns.map((column) => {

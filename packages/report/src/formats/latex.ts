@@ -97,7 +97,7 @@ function headLines(table: Table): string[] {
   if (table.columns.some((column) => column.groupLabel !== "")) {
     lines.push(...spanLines(table, groupBlocks(table), (column) => column.groupLabel));
   }
-  if (table.columns.some((column) => column.metric !== undefined)) {
+  if (table.columns.some((column) => metricHead(column) !== "")) {
     lines.push(...spanLines(table, columnBlocks(table), metricHead));
   }
   const heads = table.columns.map((column) => columnHead(column));

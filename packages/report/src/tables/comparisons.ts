@@ -111,10 +111,13 @@ export function compareFamilies(families: readonly Family[], spec: TableSpec): C
   const test = pairTest(spec);
   const candidates = testablePairs(families, test.seeds);
   const settled = settlePairs(candidates, test, margins);
-  const pairs = groupBy(settled, ({ pair }) => familyKey(pair.family));
+  const pairs = new Map<Family, Settled[]>(families.map((family) => [family, []]));
+  for (const each of settled) {
+    pairs.get(each.pair.family)?.push(each);
+  }
   const standings = new Map<string, Comparison>();
   for (const family of families) {
-    const own = pairs.get(familyKey(family)) ?? [];
+    const own = pairs.get(family) ?? [];
     const best = bestOf(family, test.seeds);
     const others = family.members.filter((member) => member !== best && member.scored > 0);
     const rivals = own.flatMap((each) => {
@@ -239,10 +242,6 @@ function bestOf({ metric, members }: Family, seeds: PairTest["seeds"]): Member |
 
 function dataKey({ spec }: Planned): string {
   return JSON.stringify([spec.config.dataset.name, spec.data.fingerprint, spec.data.source]);
-}
-
-function familyKey({ column, members }: Family): string {
-  return `${column}:${members.map(({ row }) => row).join(",")}`;
 }
 
 function cellKey(row: number, column: number): string {

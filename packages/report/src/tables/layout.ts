@@ -3,7 +3,7 @@ import { MerclabError, type MetricName } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
 import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
 import { tableMetrics } from "./by-task.ts";
-import { groupColumns } from "./columns.ts";
+import { classNames, groupColumns } from "./columns.ts";
 import { groupBy } from "./group-by.ts";
 import { type PublishedValue, placePublished, publishedOrder } from "./published.ts";
 import { selectTrials } from "./select-trials.ts";
@@ -59,7 +59,8 @@ export function layOutTable(
   const columnKeys = published.columnKeys.toSorted(compareAxes(axes.columns, wanted));
   const columnGroups = columnKeys.map((key) => {
     const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key, spec.labels));
-    return { key, columns: groupColumns(spec, metrics, key, label.join(", ")) };
+    const classes = spec.perClass === undefined ? [] : classNames(rowKeys.flatMap((row) => groupAt(row, key)));
+    return { key, columns: groupColumns(spec, metrics, key, label.join(", "), classes) };
   });
   return {
     trials,

@@ -1,6 +1,14 @@
 // A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
 import type { MetricDescriptor, MetricName } from "@merclab/core";
-import type { DetailKind, ScoreKind, TestPredictions, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type {
+  ClassScoreName,
+  DetailKind,
+  ScoreKind,
+  TestPredictions,
+  TrialResult,
+  TrialSpec,
+  TrialStatus,
+} from "@merclab/runner";
 import type { Interval } from "@merclab/statistics";
 import type { Statistics } from "../aggregate/statistics.ts";
 
@@ -31,9 +39,11 @@ export interface TableColumn {
   /** e.g. "iemocap"; empty when everything is in lines. */
   readonly groupLabel: string;
   /** `published`: a number that somebody else printed; `difference`: the result minus it. */
-  readonly kind: ScoreKind | DetailKind | "published" | "difference";
-  /** Absent for details. */
+  readonly kind: ScoreKind | DetailKind | "published" | "difference" | "per-class";
+  /** Absent for details and classes. */
   readonly metric?: MetricName;
+  /** Of one class, at the epoch of the result; `predicted`: the share of a label's utterances that got this class. */
+  readonly classScore?: { readonly score: ClassScoreName | "predicted"; readonly class: string };
   readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
   /** What is printed after ±. */
   readonly spread: "sd" | "interval";

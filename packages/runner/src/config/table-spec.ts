@@ -15,6 +15,10 @@ export type DetailKind = (typeof DETAIL_KINDS)[number];
 export const PAIR_TESTS = ["paired-t", "dialogue-bootstrap", "stochastic-order", "mcnemar"] as const;
 export type PairTestName = (typeof PAIR_TESTS)[number];
 
+/** What can stand for each class or label. */
+export const CLASS_SCORES = ["f1", "precision", "recall", "support"] as const;
+export type ClassScoreName = (typeof CLASS_SCORES)[number];
+
 const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
 const axis = z.string().min(1);
 const axes = z.union([axis, z.array(axis)]).transform((value) => (typeof value === "string" ? [value] : value));
@@ -76,6 +80,8 @@ export const tableSpec = z
     columns: axes.optional(),
     /** Absent = the usual ones of each task. */
     metrics: z.array(z.enum(metricNames)).min(1).optional(),
+    /** A column for each class or label, of the result alone and never compared: `[f1, support]`. */
+    perClass: z.array(z.enum(CLASS_SCORES)).optional(),
     /** The result, valid-selected, always comes first; nothing replaces it. */
     show: z
       .array(z.enum(SCORE_KINDS))
@@ -112,9 +118,12 @@ export const tableSpec = z
     path: ["compare", "margin"],
   })
   .refine(
-    (spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details].every(areDistinct),
+    (spec) =>
+      [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details, spec.perClass ?? []].every(
+        areDistinct,
+      ),
     {
-      message: "rows, columns, metrics, show and details name each thing once",
+      message: "rows, columns, metrics, show, details and perClass name each thing once",
     },
   );
 
