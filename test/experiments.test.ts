@@ -1,12 +1,17 @@
 // Every experiment that comes with merclab, small, on a synthetic corpus of ten dialogues: it trains each of its cells
 // and prints its tables.
 import { readdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { compileTables } from "../packages/cli/src/tables.ts";
+import { readExperiment } from "../packages/runner/src/index.ts";
 import { createWorkplace, trialsOf } from "./support/cli.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../experiments");
-const EXPERIMENTS = readdirSync(FOLDER).map((file) => file.replace(/\.yaml$/, ""));
+const EXPERIMENTS = readdirSync(FOLDER)
+  .filter((file) => file.endsWith(".yaml"))
+  .map((file) => file.replace(/\.yaml$/, ""));
+const PAPER = readdirSync(resolve(FOLDER, "paper")).map((file) => `paper/${file.replace(/\.yaml$/, "")}`);
 const SMALL = [
   "datasets=[synthetic]",
   "dataset.dialogues.train=6",
@@ -43,3 +48,15 @@ test.each(EXPERIMENTS)(
   },
   120_000,
 );
+
+test.each(PAPER)("%s prints published numbers beside those of its study", async (view) => {
+  const { name, view: found } = await readExperiment(view, [FOLDER]);
+  expect(EXPERIMENTS).toContain(name);
+  const study = await compileTables(join(place.folder, "runs"), name, { view: found });
+  for (const table of study) {
+    expect(table.columns.map(({ kind }) => kind)).toContain("published");
+    expect(table.cells.flat().some(({ state }) => state === "filled" || state === "not-published")).toBe(
+      table.rows.length > 0,
+    );
+  }
+});

@@ -23,7 +23,7 @@ import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
 import { staleLines } from "../stale-text.ts";
 import { submit } from "../submit.ts";
-import { compileTables, tablesText } from "../tables.ts";
+import { compileTables, tablesText, terminalWidth } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
 import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
@@ -194,7 +194,8 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   process.off("SIGTERM", interrupt);
   progress.end();
 
-  const tables = await compileTables(places.runs, plan.experiment.name);
+  const { view } = plan.experiment;
+  const tables = await compileTables(places.runs, plan.experiment.name, { view });
   await tracking?.end(
     tables,
     pause.signal.aborted ? "KILLED" : outcome.done < plan.trials.length ? "FAILED" : "FINISHED",
@@ -202,7 +203,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {
-    printText(tablesText(tables, "terminal"));
+    printText(tablesText(tables, "terminal", { width: terminalWidth() }));
   }
   if (outcome.elsewhere > 0) {
     const others = `${outcome.elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;

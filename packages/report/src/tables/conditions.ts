@@ -7,7 +7,8 @@ import type { CellState, Planned } from "./table.ts";
 /** Trials of one row and one group of columns, by seed. */
 export interface CellGroup {
   readonly trials: readonly Planned[];
-  readonly command: string;
+  /** Computes what is missing; absent where that is told for the whole table. */
+  readonly command: string | undefined;
   /** Largest number of trials planned for any group of the table. */
   readonly mostWanted: number;
   /** Some, but not all data of the table is synthetic: then it is said beside each. */
@@ -24,7 +25,7 @@ export function groupConditions({ trials, command, mostWanted, partlySynthetic }
     const errors = distinct(failed.map((trial) => trial.status?.error ?? "no reason stored"));
     const failures = failed.length === 0 ? "" : `; ${failed.length} failed (${errors.join("; ")})`;
     const found = have === 0 ? "no result yet" : `fewer seeds than planned: ${have} of ${trials.length}`;
-    notes.push(`${found}${failures}; to compute: ${command}`);
+    notes.push(`${found}${failures}${command === undefined ? "" : `; to compute: ${command}`}`);
   }
   if (trials.length < mostWanted) {
     notes.push(`fewer seeds planned than elsewhere in this table: ${trials.length} of ${mostWanted}`);

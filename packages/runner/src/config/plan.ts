@@ -35,6 +35,8 @@ export interface StudyPlan {
   readonly experiment: Experiment;
   /** The overrides but for seeds, in one order: plans of one variant follow one another, others stand beside it. */
   readonly variant: string;
+  /** Whether the command line changed what the file says: then it may be a part of a study. */
+  readonly isOverridden: boolean;
   readonly trials: readonly TrialSpec[];
   /** What the reader must know before the first number: synthetic data, data sets that were not found. */
   readonly notices: readonly string[];
@@ -68,13 +70,15 @@ export async function planStudy(
   for (const assignment of [...experiment.matrix, ...experiment.when.flatMap(({ set }) => set)]) {
     parseKey(assignment);
   }
+  const overridden = new Map(own.map((axis) => [axis.key, axis]));
+  const swept = new Set(experiment.matrix.map(({ key }) => key));
+  // An axis of the file stays one when it is narrowed, so that its trials are the same ones to the letter.
   const fixed: Assignment[] = own
-    .filter(({ values }) => values.length === 1)
+    .filter(({ key, values }) => values.length === 1 && !swept.has(key))
     .map(({ key, values, where }) => ({ key, value: values[0] ?? null, where }));
-  const overridden = new Set(own.map(({ key }) => key));
   const axes = [
-    ...experiment.matrix.filter(({ key }) => !overridden.has(key)),
-    ...own.filter(({ values }) => values.length > 1),
+    ...experiment.matrix.map((axis) => overridden.get(axis.key) ?? axis),
+    ...own.filter(({ key, values }) => values.length > 1 && !swept.has(key)),
   ];
   const seeds = chooseSeeds(experiment, seedOverride);
   await checkWhen(experiment, site.groups);
@@ -112,6 +116,7 @@ export async function planStudy(
   return {
     experiment,
     variant: variantOf([...own, ...(datasetOverride === undefined ? [] : [{ ...datasetOverride, key: "datasets" }])]),
+    isOverridden: overrides.length > 0,
     trials: interleaveSeeds(assembleTrials(drafts, experiment, site)),
     notices: [...notices, ...syntheticNotice(datasets)],
     datasets,
@@ -179,7 +184,9 @@ function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: 
     counts.set(cell, parameters);
     if (!trials.has(id)) {
       const { name, title } = experiment;
-      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, task: data.task });
+      const features = Object.fromEntries(data.modalities.map((modality) => [modality.name, modality.dim]));
+      const { task } = data;
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, features, task });
     }
   }
   return [...trials.values()];

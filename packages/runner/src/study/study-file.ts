@@ -47,6 +47,7 @@ export interface StudyData {
 
 const FILE = "study.json";
 
+/** Overrides that narrow a study leave its file as it is, so that its tables stay whole while a part is computed. */
 export async function writeStudy(
   runsFolder: string,
   plan: StudyPlan,
@@ -76,7 +77,19 @@ export async function writeStudy(
       },
     })),
   };
-  await writeJson(join(folder, FILE), study);
+  if (earlier === undefined || !plan.isOverridden || !isPart(study, earlier)) {
+    await writeJson(join(folder, FILE), study);
+  }
+}
+
+function isPart(study: StudyFile, whole: StudyFile): boolean {
+  const known = new Set(whole.trials.map(({ id }) => id));
+  const declared = ({ title, tables }: StudyFile) => JSON.stringify([title, tables]);
+  return (
+    declared(study) === declared(whole) &&
+    study.trials.length < whole.trials.length &&
+    study.trials.every(({ id }) => known.has(id))
+  );
 }
 
 /** The cells of every variant, those of this plan's as it has them. */
