@@ -8,6 +8,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand(),
   plan: async () => (await import("./commands/plan.ts")).planCommand(),
   table: async () => (await import("./commands/table.ts")).tableCommand(),
+  report: async () => (await import("./commands/report.ts")).reportCommand(),
+  diff: async () => (await import("./commands/diff.ts")).diffCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),

@@ -1,19 +1,11 @@
 // `exp show`: one run with its config, curves and scores.
 import { join } from "node:path";
-import { MerclabError } from "@merclab/core";
-import {
-  type JournalRecord,
-  readExperimentNames,
-  readJournal,
-  readTrials,
-  type StoredTrial,
-  TRIAL_FILES,
-  type TrialResult,
-} from "@merclab/runner";
+import { type JournalRecord, readJournal, type StoredTrial, TRIAL_FILES, type TrialResult } from "@merclab/runner";
 import { STANDARD_BATCH } from "@merclab/trainer";
 import { Command } from "commander";
 import pc from "picocolors";
 import { stringify } from "yaml";
+import { findTrial } from "../find-trial.ts";
 import { columns, printJson, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { trialLabel } from "../trial-label.ts";
@@ -34,21 +26,6 @@ export function showCommand(): Command {
         printText(describe(trial, curves));
       }
     });
-}
-
-async function findTrial(runsFolder: string, id: string): Promise<StoredTrial> {
-  const names = await readExperimentNames(runsFolder);
-  const trials = (await Promise.all(names.map((name) => readTrials(runsFolder, name)))).flat();
-  const matches = trials.filter(({ spec }) => spec.id.startsWith(id));
-  const [match] = matches;
-  if (match === undefined || new Set(matches.map(({ spec }) => spec.id)).size > 1) {
-    const problem = match === undefined ? "no run" : `${matches.length} runs`;
-    throw new MerclabError("config", `${problem} with an id that begins with "${id}"`, {
-      where: runsFolder,
-      hint: 'See "exp ls runs".',
-    });
-  }
-  return match;
 }
 
 /** Values per epoch, by metric; NaN and infinities by name. */
