@@ -1,4 +1,5 @@
-// A confusion matrix: rows are labels and sum to 100 %, with the number of utterances below each share.
+// A confusion matrix: rows are labels and sum to 100 %, with the number of utterances below each share. Tints stay so
+// light, or on dark pages so dark, that text on them is read everywhere (contrast 4.5).
 import type { ConfusionMatrix } from "@merclab/core";
 import { axisX, axisY, cell, text } from "@observablehq/plot";
 import { COLORS, type Drawing, draw, FONT_SIZE, fit, labelRoom, WIDTH } from "./draw.ts";
@@ -58,7 +59,7 @@ export function drawConfusion(
           x: "predicted",
           y: "truth",
           fill: COLORS.fill,
-          fillOpacity: (each: { share: number }) => 0.04 + 0.9 * each.share,
+          fillOpacity: (each: { share: number }) => 0.04 + 0.6 * each.share,
           inset: 1,
         }),
         text(cells, {
@@ -67,17 +68,13 @@ export function drawConfusion(
           text: "shown",
           dy: showsCounts ? -5 : 0,
           fontWeight: 600,
-          fill: textColor,
+          fill: COLORS.ink,
           fontVariant: "tabular-nums",
         }),
         ...(showsCounts
-          ? [text(cells, { x: "predicted", y: "truth", text: "count", dy: 8, fontSize: 9, fill: textColor })]
+          ? [text(cells, { x: "predicted", y: "truth", text: "count", dy: 8, fontSize: 9, fill: COLORS.ink })]
           : []),
       ],
     },
   );
-}
-
-function textColor({ share }: { readonly share: number }): string {
-  return share > 0.5 ? "var(--on-fill)" : COLORS.ink;
 }

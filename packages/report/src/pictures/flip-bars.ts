@@ -11,7 +11,7 @@ export function drawFlipBars(
 ): Drawing {
   const room = labelRoom(counts.map(({ name }) => name));
   const data = counts.map((each, place) => ({ ...each, place: String(place), left: -each.onlyFirst }));
-  const limit = Math.max(1, widest) * 1.3;
+  const limit = Math.max(1, widest) * 1.45;
   const description = counts
     .map(({ name, onlyFirst, onlySecond }) => `${name}: ${onlyFirst} and ${onlySecond}`)
     .join("; ");
