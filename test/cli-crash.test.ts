@@ -127,7 +127,7 @@ describe("a run that is killed again and again", () => {
       expect(ended).toMatchObject({ code: 0, stdout: expected });
       expect(ended.stderr).toMatch("3 of 4 trials are stored already.");
       expect(checkpoints()).toEqual([]);
-      for (const name of ["predictions.csv", "test-probabilities.npz", "trial.json"]) {
+      for (const name of ["predictions.csv", "test-probabilities.npz", "weights.safetensors", "trial.json"]) {
         expect(filesOf(place.folder, name)).toEqual(filesOf(undisturbed.folder, name));
       }
       const scores = (folder: string) =>

@@ -36,6 +36,7 @@ export {
 export {
   type AttemptJournal,
   attemptJournal,
+  decodeFloats,
   type JournalRecord,
   type JournalValue,
   metricsRecord,
@@ -50,6 +51,13 @@ export type {
   TrialSpec,
   TrialStatus,
 } from "./store/trial-files.ts";
+export {
+  openStoredModel,
+  type StoredModel,
+  type StoredModelSite,
+  storedWeights,
+} from "./stored-model/open-stored-model.ts";
+export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

@@ -43,7 +43,7 @@ function loadedOf(labels: readonly (readonly number[])[], classes = ["calm", "te
 /** An outcome whose epoch e gives class 1 the probabilities `tense[e - 1]`. */
 function outcomeOf(selectedEpoch: number, tense: readonly (readonly number[])[]): TrialOutcome {
   return {
-    epochs: tense.map((_, i) => ({ epoch: i + 1, train: {}, valid: {}, seconds: 1 })),
+    epochs: tense.map((_, i) => ({ epoch: i + 1, train: {}, stepLosses: [], valid: {}, seconds: 1 })),
     selectedEpoch,
     testProbabilities: tense.map((row) => Float32Array.from(row.flatMap((p) => [1 - p, p]))),
     seconds: 2,

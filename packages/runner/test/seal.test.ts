@@ -3,52 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Dataset, definePlugin, type Plugin, visibleLabels } from "@merclab/core";
 import { expect, test } from "vitest";
-import {
-  createConfigGroups,
-  createTrialFolder,
-  type PlanSite,
-  parseOverride,
-  planStudy,
-  readExperiment,
-  readJournal,
-  readTrial,
-  runTrialFolder,
-  TRIAL_FILES,
-  type WorkerMessage,
-} from "../src/index.ts";
-import { createRegistry, errorOf, SHIPPED, temporaryFolder, write } from "./support.ts";
+import { readJournal, readTrial, TRIAL_FILES } from "../src/index.ts";
+import { errorOf, SHIPPED, write } from "./support.ts";
 import { FOLDER } from "./tiny-folder.ts";
-
-const STUDY = `title: Sealed
-datasets: [folder]
-base: { encoder: linear, encoder.dim: 8, encoder.dropout: 0, objective: cross-entropy, engine: cpu, trainer.epochs: 3 }
-`;
-
-/** Plans one trial on the tiny folder and runs it in this process. */
-async function runTrial(files: Partial<typeof FOLDER> = {}, plugins = SHIPPED, ...overrides: string[]) {
-  const place = temporaryFolder();
-  write(place, { "study.yaml": STUDY });
-  write(join(place, "data", "mine"), { ...FOLDER, ...files });
-  const registry = createRegistry(plugins);
-  const site: PlanSite = { registry, groups: createConfigGroups([], registry), dataRoot: join(place, "data") };
-  const experiment = await readExperiment(join(place, "study.yaml"), []);
-  const axes = ["dataset.path=mine", ...overrides].map(parseOverride);
-  const [spec] = (await planStudy(experiment, axes, site)).trials;
-  if (spec === undefined) {
-    throw new Error("no trial");
-  }
-  const folder = await createTrialFolder(join(place, "runs"), spec);
-  const messages: WorkerMessage[] = [];
-  const run = () =>
-    runTrialFolder(folder, {
-      registry,
-      dataRoot: join(place, "data"),
-      threads: 1,
-      versions: {},
-      report: (message) => messages.push(message),
-    });
-  return { folder, run, messages };
-}
+import { tinyTrial } from "./tiny-trial.ts";
 
 const shipped = <K extends "dataset" | "encoder">(kind: K, name: string) =>
   SHIPPED.find((plugin) => plugin.kind === kind && plugin.name === name) as Plugin<K>;
@@ -74,7 +32,7 @@ test("a plugin that asks for test labels fails with the code sealed, and leaves 
       visibleLabels(dialogue);
     }
   });
-  const { folder, run } = await runTrial({}, [...SHIPPED, encoder], "encoder=curious");
+  const { folder, run } = await tinyTrial({}, [...SHIPPED, encoder], "encoder=curious");
   isTraining = true;
   expect(await errorOf(run)).toMatch(/^sealed \| - \| the labels of dialogue "e" are sealed/);
   const { result, status } = await readTrial(folder);
@@ -93,7 +51,7 @@ test("a plugin sees the labels of training and validation dialogues, and of no o
       );
     }
   });
-  const { run } = await runTrial({}, [...SHIPPED, encoder], "encoder=curious");
+  const { run } = await tinyTrial({}, [...SHIPPED, encoder], "encoder=curious");
   await run();
   expect(Object.fromEntries(seen)).toEqual({ train: [true, true, true], valid: [true], test: [false] });
 });
@@ -101,7 +59,7 @@ test("a plugin sees the labels of training and validation dialogues, and of no o
 test("other test labels change the scores, and not one number before them", async () => {
   const table = FOLDER["utterances.csv"].replace("e,0,M,test,calm", "e,0,M,test,tense");
   expect(table).not.toBe(FOLDER["utterances.csv"]);
-  const [one, other] = [await runTrial(), await runTrial({ "utterances.csv": table })];
+  const [one, other] = [await tinyTrial(), await tinyTrial({ "utterances.csv": table })];
   await one.run();
   await other.run();
   const curves = ({ folder }: typeof one) =>
@@ -144,7 +102,7 @@ test("the seal is opened once, after the last epoch, by a worker and by nobody w
     },
   });
   const plugins = SHIPPED.map((plugin) => (plugin === folderPlugin ? watched : plugin));
-  const { run, messages } = await runTrial({}, plugins);
+  const { run, messages } = await tinyTrial({}, plugins);
   const push = messages.push.bind(messages);
   messages.push = (...each) => {
     events.push(...each.map(({ type }) => type));
@@ -155,7 +113,7 @@ test("the seal is opened once, after the last epoch, by a worker and by nobody w
 });
 
 test("data that changed since the plan are refused", async () => {
-  const { folder, run } = await runTrial();
+  const { folder, run } = await tinyTrial();
   write(join(folder, "../../../../data/mine"), {
     "utterances.csv": FOLDER["utterances.csv"].replace("a,0,M,train,calm", "a,0,M,train,tense"),
   });
@@ -163,7 +121,7 @@ test("data that changed since the plan are refused", async () => {
 });
 
 test("a trial that is done is not run again; one that failed is, as another attempt", async () => {
-  const { folder, run, messages } = await runTrial();
+  const { folder, run, messages } = await tinyTrial();
   write(folder, { [TRIAL_FILES.status]: JSON.stringify({ state: "failed", attempt: 4 }) });
   await run();
   expect((await readTrial(folder)).status).toMatchObject({ state: "done", attempt: 5 });

@@ -2,6 +2,7 @@ export { type Checkpoint, type Checkpoints, checkpointFile } from "./checkpoint.
 export { type Cost, fusionCost, modelCost, STANDARD_BATCH, tryModelCost } from "./cost.ts";
 export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
+export type { SelectedWeights } from "./selected-weights.ts";
 export { SELECTION_METRICS, selectionMetric, type TrainerOptions, trainerOptions } from "./settings.ts";
 export {
   type Balanced,
@@ -13,4 +14,4 @@ export {
   trainStep,
 } from "./step.ts";
 export { type Course, type EpochReport, selectEpoch, type Trial, type TrialOutcome, trainTrial } from "./trial.ts";
-export { isOfficialBuffer, loadWeights, saveWeights } from "./weights.ts";
+export { isOfficialBuffer, loadWeights, readWeightsMetadata, saveWeights, writeWeights } from "./weights.ts";

@@ -21,6 +21,7 @@ import { dispose, scalar, type Tensor } from "@tensorflow/tfjs-core";
 import type { Checkpoints } from "./checkpoint.ts";
 import { createPredictor } from "./evaluation.ts";
 import type { Model } from "./model.ts";
+import { createSelectedWeightsKeeper, type SelectedWeights } from "./selected-weights.ts";
 import { selectionMetric, type TrainerOptions } from "./settings.ts";
 import { type TrainingBatch, type TrainState, trainableParameters, trainStep } from "./step.ts";
 
@@ -29,6 +30,8 @@ export interface EpochReport {
   readonly epoch: number;
   /** Mean loss terms over the training utterances, by name; `total` is what was minimised. */
   readonly train: Readonly<Record<string, number>>;
+  /** `total` of every step, in order: tells where a repetition parts. */
+  readonly stepLosses: readonly number[];
   /** Metrics on the validation part. */
   readonly valid: Readonly<Record<string, number>>;
   readonly seconds: number;
@@ -43,6 +46,8 @@ export interface TrialOutcome {
    * scores.
    */
   readonly testProbabilities: readonly Float32Array[];
+  /** Those of `selectedEpoch`; absent where they were not asked for. */
+  readonly weights?: SelectedWeights;
   readonly seconds: number;
 }
 
@@ -62,6 +67,11 @@ export interface Course {
   readonly checkpointSeconds?: number;
   /** Asked after every epoch: true ends the trial there, with a checkpoint. */
   readonly isPausing?: () => boolean;
+  /**
+   * Whether the outcome has the weights of the selected epoch: a copy after each epoch that is the best so far. Changes
+   * no number.
+   */
+  readonly keepWeights?: boolean;
 }
 
 /**
@@ -72,7 +82,11 @@ export interface Course {
  * @throws MerclabError `data` or `sealed` before training when there is nothing to learn from or to choose an epoch by;
  *   `diverged` when a loss or a prediction is no longer finite
  */
-export function trainTrial(trial: Trial, onEpoch: (report: EpochReport) => void): Promise<TrialOutcome>;
+export function trainTrial(
+  trial: Trial,
+  onEpoch: (report: EpochReport) => void,
+  course?: Course & { readonly isPausing?: never },
+): Promise<TrialOutcome>;
 export function trainTrial(
   trial: Trial,
   onEpoch: (report: EpochReport) => void,
@@ -81,7 +95,7 @@ export function trainTrial(
 export async function trainTrial(
   trial: Trial,
   onEpoch: (report: EpochReport) => void,
-  { checkpoints, checkpointSeconds = 0, isPausing = () => false }: Course = {},
+  { checkpoints, checkpointSeconds = 0, isPausing = () => false, keepWeights = false }: Course = {},
 ): Promise<TrialOutcome | undefined> {
   const { model, optimizer, engine, dataset, options } = trial;
   checkLabels(dataset);
@@ -89,7 +103,8 @@ export async function trainTrial(
   const key = keyFromSeed(trial.seed);
   const predict = createPredictor(model, engine, dataset.modalities, options.evaluationBatchSize);
   const step = createStep(trial);
-  const checkpoint = await checkpoints?.load();
+  const checkpoint = await checkpoints?.load(keepWeights);
+  const selected = keepWeights ? createSelectedWeightsKeeper(model.parameters, checkpoint?.selected) : undefined;
   const begin = (): TrainState => {
     const parameters = initialParameters(model.parameters, foldKey(key, "initial"));
     return { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
@@ -106,11 +121,13 @@ export async function trainTrial(
       const epochStarted = performance.now();
       const batches = epochBatches(dataset.splits.train, options.batchSize, foldKey(key, "order", epoch));
       const losses = new WeightedMeans();
+      const stepLosses: number[] = [];
       for (const [i, dialogues] of batches.entries()) {
         const progress = (epoch - 1 + i / batches.length) / options.epochs;
         const result = await step(state, dialogues, foldKey(key, "step", epoch, i), { epoch, progress });
         state = result.state;
         losses.add(result.losses, result.utterances);
+        stepLosses.push(result.losses.total ?? Number.NaN);
         if (!Number.isFinite(result.losses.total)) {
           throw divergence(`the loss became ${result.losses.total} in epoch ${epoch}, step ${i + 1}`);
         }
@@ -124,12 +141,16 @@ export async function trainTrial(
       testProbabilities.push(test);
       const seconds = secondsSince(epochStarted);
       const scores = score(dataset, dataset.splits.valid, valid);
-      const report = { epoch, train: losses.means(), valid: scores, seconds };
+      const report = { epoch, train: losses.means(), stepLosses, valid: scores, seconds };
       epochs.push(report);
+      if (selected !== undefined && selectEpoch(epochs, metric) === epoch) {
+        await selected.keep(epoch, state.parameters);
+      }
       onEpoch(report);
       const pausing = checkpoints !== undefined && epoch < options.epochs && isPausing();
       if (pausing || (epoch < options.epochs && secondsSince(savedAt) >= checkpointSeconds)) {
-        await checkpoints?.save({ state, epochs, testProbabilities, seconds: secondsSince(started) });
+        const kept = selected?.kept === undefined ? {} : { selected: selected.kept };
+        await checkpoints?.save({ state, epochs, testProbabilities, ...kept, seconds: secondsSince(started) });
         savedAt = performance.now();
       }
       if (pausing) {
@@ -140,7 +161,13 @@ export async function trainTrial(
     dispose(stateTensors(state));
   }
   const seconds = secondsSince(started);
-  return { epochs, selectedEpoch: selectEpoch(epochs, metric), testProbabilities, seconds };
+  return {
+    epochs,
+    selectedEpoch: selectEpoch(epochs, metric),
+    testProbabilities,
+    ...(selected?.kept === undefined ? {} : { weights: selected.kept }),
+    seconds,
+  };
 }
 
 /** The epoch with the best validation value of a metric; the earliest on ties. */

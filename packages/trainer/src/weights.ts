@@ -1,7 +1,6 @@
 // Weights of a model in a safetensors file, under the names of the official state dicts.
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import {
-  encodeSafetensors,
   type HostTensor,
   identity,
   keyFromSeed,
@@ -10,9 +9,11 @@ import {
   parameter,
   parametersFromArrays,
   parseSafetensors,
+  safetensorsMetadata,
 } from "@merclab/core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Model } from "./model.ts";
+import { writeSafetensors } from "./safetensors-file.ts";
 
 /**
  * Parameters from a file, e.g. official weights; their position tables are ignored. The engine must have been started;
@@ -21,12 +22,7 @@ import type { Model } from "./model.ts";
  * @throws MerclabError `data` when the file cannot be read, is no safetensors file, or does not fit the model
  */
 export async function loadWeights(model: Pick<Model, "parameters">, file: string): Promise<Record<string, Tensor>> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw new MerclabError("data", `the weights cannot be read (${reason(cause)})`, { where: file, cause });
-  }
+  const bytes = await readBytes(file);
   const arrays = parseSafetensors(bytes, file);
   checkValues(model, arrays, file);
   try {
@@ -40,6 +36,15 @@ export async function loadWeights(model: Pick<Model, "parameters">, file: string
         })
       : cause;
   }
+}
+
+/**
+ * Texts that a file of weights carries besides its tensors; none is none.
+ *
+ * @throws MerclabError `data` when the file cannot be read, or is no safetensors file
+ */
+export async function readWeightsMetadata(file: string): Promise<Readonly<Record<string, unknown>>> {
+  return safetensorsMetadata(await readBytes(file), file);
 }
 
 /**
@@ -57,19 +62,42 @@ export async function saveWeights(
     const value = parameter(parameters, name);
     arrays.set(name, { shape: value.shape, data: await value.data<"float32">() });
   }
-  const unfinished = `${file}.${process.pid}.tmp`;
+  await writeWeights(arrays, file);
+}
+
+/**
+ * Writes parameters that lie on the host. An existing file is replaced as a whole.
+ *
+ * @param metadata texts by name: what the weights belong to
+ * @throws MerclabError `storage` when the file cannot be written
+ */
+export async function writeWeights(
+  tensors: ReadonlyMap<string, HostTensor>,
+  file: string,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
   try {
-    await writeFile(unfinished, encodeSafetensors(arrays));
-    await rename(unfinished, file);
+    await writeSafetensors(file, tensors, metadata);
   } catch (cause) {
-    await rm(unfinished, { force: true });
-    throw new MerclabError("storage", `the weights cannot be written (${reason(cause)})`, { where: file, cause });
+    throw new MerclabError("storage", `the weights cannot be written (${reason(cause)})`, {
+      where: file,
+      hint: "Check space and permissions.",
+      cause,
+    });
   }
 }
 
 /** Names in official weights that are no parameters: SDT's nine copies of the fixed position table. */
 export function isOfficialBuffer(name: string): boolean {
   return name.endsWith(".pos_emb.pe");
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new MerclabError("data", `the weights cannot be read (${reason(cause)})`, { where: file, cause });
+  }
 }
 
 /** Refuses numbers that would give wrong predictions in silence. */

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
-import { memory } from "@tensorflow/tfjs-core";
+import { dispose, memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Checkpoint, checkpointFile, type EpochReport, trainTrial } from "../src/index.ts";
 import { ENGINES, LMAM, refusal, SDT, startEngine, trialOf } from "./support.ts";
@@ -28,20 +28,23 @@ describe.each(ENGINES)("checkpoints on %s", (backend) => {
     ["SDT with Adam", { ...SDT, options }],
     ["LMAM with a schedule", { ...LMAM, options, optimizer: { schedule: { kind: "cosine" } } }],
   ])("%s, paused after every epoch, ends with the same bits", async (_, choice) => {
-    const undisturbed = await trainTrial(trialOf(engine, choice), ignore);
+    const undisturbed = await trainTrial(trialOf(engine, choice), ignore, { keepWeights: true });
+    expect(undisturbed.weights?.epoch).toBe(undisturbed.selectedEpoch);
     const [file, damaged] = [newFile(), [] as string[]];
     const reported: number[] = [];
     const before = memory().numTensors;
     for (let epoch = 1; epoch <= EPOCHS; epoch++) {
       const checkpoints = checkpointFile(file, "this trial", (reason) => damaged.push(reason));
       const onEpoch = (report: EpochReport) => reported.push(report.epoch);
-      const outcome = await trainTrial(trialOf(engine, choice), onEpoch, { checkpoints, isPausing: () => true });
+      const course = { checkpoints, isPausing: () => true, keepWeights: true };
+      const outcome = await trainTrial(trialOf(engine, choice), onEpoch, course);
       if (epoch < EPOCHS) {
         expect(outcome).toBeUndefined();
       } else {
         expect(outcome?.testProbabilities).toEqual(undisturbed.testProbabilities);
         expect(withoutSeconds(outcome?.epochs ?? [])).toEqual(withoutSeconds(undisturbed.epochs));
         expect(outcome?.selectedEpoch).toBe(undisturbed.selectedEpoch);
+        expect(outcome?.weights).toEqual(undisturbed.weights);
         expect(outcome?.seconds).toBeGreaterThan(outcome?.epochs.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0);
       }
     }
@@ -101,12 +104,27 @@ describe("a checkpoint file", () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  it("without the weights of the best epoch is of no use where these are kept, and one with them always is", async () => {
+    const [without, reasons] = [await pausedFile(), [] as string[]];
+    const checkpoints = checkpointFile(without, "this trial", (reason) => reasons.push(reason));
+    expect(await checkpoints.load(true)).toBeUndefined();
+    expect(reasons).toEqual([expect.stringContaining("without the weights of the best epoch")]);
+    const course = { checkpoints, isPausing: () => true, keepWeights: true };
+    await trainTrial(trialOf(engine, { options: { epochs: 3 } }), ignore, course);
+    for (const withWeights of [true, false]) {
+      const loaded = await checkpoints.load(withWeights);
+      expect(loaded?.selected?.epoch).toBe(1);
+      dispose([...Object.values(loaded?.state.parameters ?? {}), ...Object.values(loaded?.state.optimizer ?? {})]);
+    }
+  });
+
   it("holds NaN and infinities of reports, and is replaced as a whole", async () => {
     const file = await pausedFile();
     const stored = await checkpointFile(file, "this trial", ignore).load();
     const odd = {
       epoch: 1,
       train: { total: Number.POSITIVE_INFINITY },
+      stepLosses: [0.1, Number.POSITIVE_INFINITY],
       valid: { nll: Number.NaN, ece: 0.1 },
       seconds: 1,
     };

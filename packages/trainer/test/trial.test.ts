@@ -1,8 +1,20 @@
 // A whole trial: epochs, selection, reports, the seal of the test part, divergence, memory.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { classificationMetrics, type Dialogue, visibleLabels } from "@merclab/core";
-import { memory } from "@tensorflow/tfjs-core";
+import { dispose, memory } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type EpochReport, selectEpoch, trainerOptions, trainTrial } from "../src/index.ts";
+import {
+  createPredictor,
+  type EpochReport,
+  loadWeights,
+  readWeightsMetadata,
+  selectEpoch,
+  trainerOptions,
+  trainTrial,
+  writeWeights,
+} from "../src/index.ts";
 import { ENGINES, LMAM, refusal, SDT, startEngine, tinyDataset, trialOf } from "./support.ts";
 
 const ignore = () => {};
@@ -69,6 +81,39 @@ describe.each(ENGINES)("a trial on %s", (backend) => {
     expect(a.length).toBe(b.length);
     expect(Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))))).toBeLessThan(1e-6);
     expect(one.selectedEpoch).toBe(other.selectedEpoch);
+  });
+
+  it("keeps the weights of the epoch that it selects, which predict what was predicted then", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "merclab-kept-"));
+    const file = join(folder, "weights.safetensors");
+    const trial = trialOf(engine, { optimizer: { lr: 3e-2 }, options: { epochs: 6, selectBy: "nll" } });
+    const before = memory().numTensors;
+    const outcome = await trainTrial(trial, ignore, { keepWeights: true });
+    // Neither the first nor the last, else this would show little.
+    expect(outcome.selectedEpoch).toBeGreaterThan(1);
+    expect(outcome.selectedEpoch).toBeLessThan(6);
+    const without = await trainTrial(trial, ignore);
+    expect(without.weights).toBeUndefined();
+    expect(without.testProbabilities).toEqual(outcome.testProbabilities);
+    await writeWeights(outcome.weights?.tensors ?? new Map(), file, { trial: "x" });
+    expect(await readWeightsMetadata(file)).toEqual({ trial: "x" });
+    const parameters = await loadWeights(trial.model, file);
+    const { dataset, options } = trial;
+    const predict = createPredictor(trial.model, engine, dataset.modalities, options.evaluationBatchSize);
+    expect(await predict(parameters, dataset.splits.test)).toEqual(
+      outcome.testProbabilities[outcome.selectedEpoch - 1],
+    );
+    dispose(parameters);
+    expect(memory().numTensors).toBe(before);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("tells the loss of every step, whose mean is that of the epoch", async () => {
+    const dataset = tinyDataset({ modalities: ["text"], dialogues: { train: 4, valid: 2, test: 1 } });
+    const { epochs } = await trainTrial(trialOf(engine, { dataset, options: { batchSize: 4 } }), ignore);
+    for (const { train, stepLosses } of epochs) {
+      expect(stepLosses).toEqual([train.total]);
+    }
   });
 
   it("never reads a label of the test part, and does not need one", async () => {
@@ -165,7 +210,7 @@ describe("what a trial refuses before it trains", () => {
 
 describe("selectEpoch", () => {
   const epochs = (metric: string, scores: readonly number[]): EpochReport[] =>
-    scores.map((value, i) => ({ epoch: i + 1, train: {}, valid: { [metric]: value }, seconds: 0 }));
+    scores.map((value, i) => ({ epoch: i + 1, train: {}, stepLosses: [], valid: { [metric]: value }, seconds: 0 }));
 
   it.each([
     ["weighted-f1", [0.2, 0.6, 0.4], 2],

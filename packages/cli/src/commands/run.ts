@@ -8,6 +8,7 @@ import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
 
 const EXAMPLES = `
@@ -21,6 +22,7 @@ export function runCommand(): Command {
   return addPlanOptions(new Command("run"))
     .description("Train what is missing of an experiment and print its tables")
     .addOption(checkpointOption())
+    .addOption(keepWeightsOption())
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, overrides: string[], options: RunOptions) => {
       process.exitCode = await run(name, overrides, options);
@@ -29,6 +31,7 @@ export function runCommand(): Command {
 
 interface RunOptions extends PlanOptions {
   readonly checkpointEvery: number;
+  readonly keepWeights: KeepWeights;
 }
 
 async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
@@ -64,6 +67,8 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
       "work",
       "--checkpoint-every",
       String(options.checkpointEvery),
+      "--keep-weights",
+      options.keepWeights,
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {

@@ -7,12 +7,14 @@ import { Command } from "commander";
 import { EXIT } from "../output.ts";
 import { openSite, versions } from "../site.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
+import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
 import { parseCount } from "./parse-numbers.ts";
 
 interface TrialOptions {
   readonly data?: string;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly keepWeights: KeepWeights;
 }
 
 /** Signals by which launchers announce that time is up. */
@@ -49,7 +51,8 @@ export function trialCommand(): Command {
     command
       .option("--data <dir>", "data root")
       .option("--threads <n>", "threads of a trial (default: one per core, where its engine uses several)", parseCount)
-      .addOption(checkpointOption());
+      .addOption(checkpointOption())
+      .addOption(keepWeightsOption());
   }
   return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
 }
@@ -63,6 +66,7 @@ async function openTrials(options: TrialOptions, pause: AbortSignal) {
     versions: versions(),
     report: tell,
     course: { checkpointSeconds: options.checkpointEvery, isPausing: () => pause.aborted },
+    keepWeights: options.keepWeights === "best",
   };
   return (folder: string) => runTrialFolder(folder, site);
 }

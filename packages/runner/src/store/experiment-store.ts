@@ -21,6 +21,7 @@ export const TRIAL_FILES = {
   journal: "journal.jsonl",
   predictions: "predictions.csv",
   testProbabilities: "test-probabilities.npz",
+  weights: "weights.safetensors",
   tracking: "tracking.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",

@@ -1,7 +1,7 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { MerclabError } from "@merclab/core";
+import { littleEndian, MerclabError } from "@merclab/core";
 
 /** Numbers, or the names of those that JSON lacks. */
 export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
@@ -9,7 +9,14 @@ export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
 /** Times are Unix milliseconds; `s` is the step, here the epoch from 1. */
 export type JournalRecord =
   | { readonly t: "open"; readonly format: 1; readonly runKey: string; readonly attempt: number; readonly ts: number }
-  | { readonly t: "m"; readonly s: number; readonly ts: number; readonly v: Readonly<Record<string, JournalValue>> }
+  | {
+      readonly t: "m";
+      readonly s: number;
+      readonly ts: number;
+      readonly v: Readonly<Record<string, JournalValue>>;
+      /** The total loss of each training step, as `encodeFloats` writes it. Absent in journals of older versions. */
+      readonly losses?: string;
+    }
   | {
       readonly t: "end";
       readonly status: "FINISHED" | "FAILED" | "KILLED";
@@ -72,8 +79,21 @@ export function readJournal(file: string): JournalRecord[] {
   });
 }
 
+/** Float32 numbers, little-endian, in base64: a step costs six characters. */
+export function encodeFloats(values: readonly number[]): string {
+  return Buffer.from(littleEndian(Float32Array.from(values))).toString("base64");
+}
+
+export function decodeFloats(text: string): Float32Array {
+  const bytes = Buffer.from(text, "base64");
+  return Float32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readFloatLE(4 * i));
+}
+
 /** A metrics record; NaN and infinities are kept by name. */
-export function metricsRecord(step: number, values: Readonly<Record<string, number>>): JournalRecord {
+export function metricsRecord(
+  step: number,
+  values: Readonly<Record<string, number>>,
+): Extract<JournalRecord, { t: "m" }> {
   const v = Object.fromEntries(
     Object.entries(values).map(([name, value]): [string, JournalValue] => [
       name,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Checkpoints, checkpointFile, type EpochReport } from "@merclab/trainer";
 import stringify from "safe-stable-stringify";
 import { TRIAL_FILES } from "../store/experiment-store.ts";
-import { type AttemptJournal, type JournalRecord, metricsRecord } from "../store/journal.ts";
+import { type AttemptJournal, encodeFloats, type JournalRecord, metricsRecord } from "../store/journal.ts";
 
 /**
  * @param versions what computes the trial: a checkpoint of other versions would not end with the same bits
@@ -21,8 +21,8 @@ export function trialCheckpoints(
     note(`${reason}; the trial starts over`),
   );
   return {
-    async load() {
-      const checkpoint = await stored.load();
+    async load(withWeights) {
+      const checkpoint = await stored.load(withWeights);
       if (checkpoint !== undefined) {
         journal.resume(checkpoint.epochs.map(epochRecord));
         note(`goes on after epoch ${checkpoint.epochs.length}`);
@@ -34,8 +34,9 @@ export function trialCheckpoints(
 }
 
 /** An epoch as the journal has it. */
-export function epochRecord({ epoch, train, valid, seconds }: EpochReport): JournalRecord {
-  return metricsRecord(epoch, { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds });
+export function epochRecord({ epoch, train, stepLosses, valid, seconds }: EpochReport): JournalRecord {
+  const values = { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds };
+  return { ...metricsRecord(epoch, values), losses: encodeFloats(stepLosses) };
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {

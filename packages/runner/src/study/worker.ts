@@ -3,18 +3,18 @@
 // disposed with it.
 import { appendFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
-import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
+import { outputNames } from "@merclab/core";
+import { type Course, selectionMetric, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
-import { modelParts } from "../config/plan.ts";
 import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import { storeWeights } from "../stored-model/weights-file.ts";
 import { scoreTrial } from "./score.ts";
 import { encodeTestPredictions } from "./test-predictions.ts";
 import { epochRecord, trialCheckpoints } from "./trial-checkpoints.ts";
+import { createTrial, loadPlannedData, type PartsSite, refuseChangedCode, startEngine } from "./trial-parts.ts";
 
 /** What a runner tells its worker. */
 export type RunnerMessage =
@@ -53,15 +53,13 @@ export type WorkerMessage =
       readonly isReusable: boolean;
     };
 
-export interface WorkerSite {
-  readonly registry: PluginRegistry;
-  readonly dataRoot: string | undefined;
-  /** Threads of the trial; undefined: one per core, or one where its engine uses one. */
-  readonly threads: number | undefined;
+export interface WorkerSite extends PartsSite {
   readonly versions: Readonly<Record<string, string>>;
   readonly report: (message: WorkerMessage) => void;
   /** How checkpoints are timed, and when trials pause; a checkpoint after every epoch when absent. */
   readonly course?: Pick<Course, "checkpointSeconds" | "isPausing">;
+  /** Whether the weights of the selected epoch are stored; they are when absent. */
+  readonly keepWeights?: boolean;
 }
 
 /**
@@ -119,53 +117,25 @@ async function trainAndScore(
   journal: AttemptJournal,
   file: (name: keyof typeof TRIAL_FILES) => string,
 ): Promise<{ trialResult: TrialResult | undefined; leftTensors: number }> {
-  const { config } = spec;
   const { registry } = site;
-  refuseChangedCode(config, registry);
-  const datasetPlugin = registry.get("dataset", config.dataset.name);
-  const source = datasetPlugin.create(datasetPlugin.options.parse(config.dataset.options), { dataRoot: site.dataRoot });
-  const loaded = await source.load();
+  refuseChangedCode(spec.config, registry);
+  const loaded = await loadPlannedData(spec, site);
   const { dataset } = loaded;
-  if (dataset.fingerprint !== spec.data.fingerprint) {
-    throw new MerclabError("data", `the data changed since the trial was planned`, {
-      where: source.folder,
-      hint: 'Run the experiment again: changed data make new trials ("exp plan" shows them).',
-    });
-  }
-  const enginePlugin = registry.get("engine", config.engine.name);
-  const threads = site.threads ?? (enginePlugin.threads === "one" ? 1 : availableParallelism());
-  if (threads > 1 && enginePlugin.threads === "one") {
-    throw new MerclabError("config", `engine ${enginePlugin.name} runs a trial on one thread, not on ${threads}`);
-  }
-  const engine = enginePlugin.create(enginePlugin.options.parse(config.engine.options), {
-    threads,
-    cacheFolder: graphsFolder(dirname(file("spec"))),
-  });
-  await engine.start();
+  const started = await startEngine(spec.config.engine, site, graphsFolder(dirname(file("spec"))));
+  const { engine, threads } = started;
   const tensorsBefore = memory().numTensors;
-  const optimizerPlugin = registry.get("optimizer", config.optimizer.name);
-  const options = trainerOptions.parse(config.trainer.options);
+  const trial = createTrial(spec, dataset, engine, registry);
+  const { model, options } = trial;
   const metric = selectionMetric(options, dataset.task);
-  const model = createModel(modelParts(config, registry), dataset);
   const cost = tryModelCost(model, dataset.modalities);
-  const used = { ...site.versions, ...(await enginePlugin.probe()).versions };
+  const used = { ...site.versions, ...(await started.plugin.probe()).versions };
   const note = (text: string) => {
     appendFileSync(file("log"), `${text}\n`);
     site.report({ type: "note", text });
   };
   const checkpoints = trialCheckpoints(dirname(file("spec")), spec.id, used, journal, note);
   const outcome = await trainTrial(
-    {
-      model,
-      optimizer: optimizerPlugin.create(optimizerPlugin.options.parse(config.optimizer.options), {
-        epochs: options.epochs,
-        stepsPerEpoch: Math.ceil(dataset.splits.train.length / options.batchSize),
-      }),
-      engine,
-      dataset,
-      options,
-      seed: spec.seed,
-    },
+    trial,
     (report) => {
       const { epoch, train, valid, seconds } = report;
       journal.append(epochRecord(report));
@@ -178,11 +148,14 @@ async function trainAndScore(
         valid: valid[metric] ?? Number.NaN,
       });
     },
-    { ...site.course, checkpoints },
+    { ...site.course, checkpoints, keepWeights: site.keepWeights ?? true },
   ).finally(() => engine.dispose());
   const leftTensors = memory().numTensors - tensorsBefore;
   if (outcome === undefined) {
     return { trialResult: undefined, leftTensors };
+  }
+  if (outcome.weights !== undefined) {
+    await storeWeights(file("weights"), outcome.weights, spec, dataset);
   }
   await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
   const scored = scoreTrial(loaded, outcome, metric);
@@ -205,16 +178,4 @@ async function trainAndScore(
     versions: used,
   };
   return { trialResult, leftTensors };
-}
-
-/** A worker loads plugins itself: what a user saved since the plan was made would train under the old trial's name. */
-function refuseChangedCode(config: TrialSpec["config"], registry: PluginRegistry): void {
-  for (const kind of PLUGIN_KINDS) {
-    const { name, code } = config[kind];
-    if (registry.get(kind, name).code !== code) {
-      throw new MerclabError("config", `the code of ${kind} ${name} changed since the trial was planned`, {
-        hint: 'Run the experiment again: changed code makes new trials ("exp plan" shows them).',
-      });
-    }
-  }
 }

@@ -1,0 +1,57 @@
+// `weights.safetensors`: the parameters of the selected epoch under their official names, and in the metadata what it
+// takes to build the model again, so that the file is enough to predict with.
+import type { Dataset } from "@merclab/core";
+import { MerclabError } from "@merclab/core";
+import { type ModelSite, readWeightsMetadata, type SelectedWeights, writeWeights } from "@merclab/trainer";
+import stringify from "safe-stable-stringify";
+import type { ResolvedConfig, TrialSpec } from "../store/trial-files.ts";
+
+const FORMAT = "merclab-weights-1";
+
+/** What a file of weights says of itself. */
+export interface WeightsOrigin {
+  /** Id of the trial: the hash of config, seed and data. */
+  readonly trial: string;
+  /** From 1. */
+  readonly epoch: number;
+  readonly dataset: string;
+  readonly config: ResolvedConfig;
+  readonly site: ModelSite;
+}
+
+/** @throws MerclabError `storage` when the file cannot be written */
+export async function storeWeights(
+  file: string,
+  { epoch, tensors }: SelectedWeights,
+  { id, config }: TrialSpec,
+  { name, modalities, numSpeakers, task, trainClassCounts, trainUtterances }: Dataset,
+): Promise<void> {
+  const site: ModelSite = { modalities, numSpeakers, task, trainClassCounts, trainUtterances };
+  await writeWeights(tensors, file, {
+    format: FORMAT,
+    trial: id,
+    epoch: String(epoch),
+    dataset: name,
+    config: stringify(config) as string,
+    site: stringify(site) as string,
+  });
+}
+
+/** @throws MerclabError `data` for a file that merclab did not write, e.g. official weights */
+export async function readWeightsOrigin(file: string): Promise<WeightsOrigin> {
+  const metadata = await readWeightsMetadata(file);
+  if (metadata.format !== FORMAT) {
+    throw new MerclabError("data", "the weights do not say which model they belong to", {
+      where: file,
+      hint: "Name a run whose model they fit, too: exp predict RUN --weights FILE …",
+    });
+  }
+  const { trial, epoch, dataset, config, site } = metadata as Readonly<Record<string, string>>;
+  return {
+    trial: trial ?? "",
+    epoch: Number(epoch),
+    dataset: dataset ?? "",
+    config: JSON.parse(config ?? "") as ResolvedConfig,
+    site: JSON.parse(site ?? "") as ModelSite,
+  };
+}
