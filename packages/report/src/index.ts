@@ -2,6 +2,7 @@ export { describeValues, type Statistics } from "./aggregate/statistics.ts";
 export { formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-table.ts";
 export { formatTerminal } from "./formats/terminal.ts";
 export type { Picture } from "./html/blocks.ts";
+export type { ShownSource } from "./html/dialogue-section.ts";
 export type { SpeakerSource } from "./html/flip-section.ts";
 export { createReport, type Report, type ReportSources } from "./html/report.ts";
 export { standaloneSvg } from "./pictures/standalone.ts";

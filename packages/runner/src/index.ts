@@ -57,6 +57,7 @@ export {
   type StoredModelSite,
   storedWeights,
 } from "./stored-model/open-stored-model.ts";
+export { readShown, type ShownDialogue, type ShownTrial, showTrial } from "./stored-model/shown-file.ts";
 export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";

@@ -1,13 +1,14 @@
 // `exp report`: everything about a study on one self-contained html page.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { MerclabError } from "@merclab/core";
-import { createReport, readStudyMaterial, standaloneSvg } from "@merclab/report";
-import { experimentFolder } from "@merclab/runner";
+import { createReport, readStudyMaterial, type ShownSource, standaloneSvg } from "@merclab/report";
+import { experimentFolder, readShown, showTrial, TRIAL_FILES } from "@merclab/runner";
 import { Command } from "commander";
 import { printJson, printNote, printText } from "../output.ts";
-import { openSite } from "../site.ts";
+import { openSite, type Site } from "../site.ts";
 import { createSpeakerSource } from "../speakers.ts";
 import { compileTables } from "../tables.ts";
 
@@ -46,7 +47,7 @@ async function writeReport(experiment: string, options: ReportOptions): Promise<
   const material = await readStudyMaterial(runs, experiment);
   const tables = await compileTables(runs, experiment);
   const speakersOf = createSpeakerSource(site, printNote);
-  const report = await createReport({ material, tables, speakersOf });
+  const report = await createReport({ material, tables, speakersOf, shownOf: createShownSource(site) });
   const out = resolve(options.out ?? join(experimentFolder(runs, experiment), "report.html"));
   await write(out, report.html);
   if (options.svg !== undefined) {
@@ -63,6 +64,26 @@ async function writeReport(experiment: string, options: ReportOptions): Promise<
   if (options.open === true) {
     openInBrowser(out);
   }
+}
+
+/** Stored gates, or else those of stored weights; a report does without where there are none. */
+function createShownSource({ registry, places }: Site): ShownSource {
+  return async ({ folder, spec }) => {
+    if (folder === undefined) {
+      return undefined;
+    }
+    try {
+      return existsSync(join(folder, TRIAL_FILES.weights))
+        ? await showTrial(folder, { registry, dataRoot: places.dataRoot })
+        : await readShown(folder);
+    } catch (error) {
+      if (error instanceof MerclabError) {
+        printNote(`run ${spec.id}: no gates, since ${error.message}`);
+        return undefined;
+      }
+      throw error;
+    }
+  };
 }
 
 async function write(file: string, text: string): Promise<void> {

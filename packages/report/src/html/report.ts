@@ -5,6 +5,7 @@ import type { StudyMaterial } from "../study/study-material.ts";
 import type { Table } from "../tables/table.ts";
 import { createGallery, type Picture, type Section } from "./blocks.ts";
 import { curveSection } from "./curve-section.ts";
+import { dialogueSection, type ShownSource } from "./dialogue-section.ts";
 import { flipSection, type SpeakerSource } from "./flip-section.ts";
 import { html, jsonMarkup, type Markup, trusted } from "./markup.ts";
 import { moment, provenanceSection } from "./provenance-section.ts";
@@ -18,6 +19,7 @@ export interface ReportSources {
   /** Of the same study. */
   readonly tables: readonly Table[];
   readonly speakersOf: SpeakerSource;
+  readonly shownOf: ShownSource;
 }
 
 export interface Report {
@@ -26,7 +28,7 @@ export interface Report {
 }
 
 /** @throws MerclabError `storage` for files of trials that cannot be read */
-export async function createReport({ material, tables, speakersOf }: ReportSources): Promise<Report> {
+export async function createReport({ material, tables, speakersOf, shownOf }: ReportSources): Promise<Report> {
   const { study } = material;
   const gallery = createGallery();
   const blocks = material.blocks.map((block) => shownBlock(block, tables));
@@ -37,6 +39,7 @@ export async function createReport({ material, tables, speakersOf }: ReportSourc
     confusionSection(blocks, gallery),
     curveSection(blocks, gallery),
     await flipSection(blocks, gallery, speakersOf, study.experiment),
+    await dialogueSection(blocks, gallery, speakersOf, shownOf),
     costSection(blocks, gallery),
     provenanceSection(material),
   ].filter((section) => section !== undefined);

@@ -22,6 +22,8 @@ export const TRIAL_FILES = {
   predictions: "predictions.csv",
   testProbabilities: "test-probabilities.npz",
   weights: "weights.safetensors",
+  shown: "shown.json",
+  shownArrays: "shown.npz",
   tracking: "tracking.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
