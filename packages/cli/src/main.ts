@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   diff: async () => (await import("./commands/diff.ts")).diffCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),
+  stress: async () => (await import("./commands/stress.ts")).stressCommand(),
   data: async () => (await import("./commands/data.ts")).dataCommand(),
   new: async () => (await import("./commands/new.ts")).newCommand(),
   plugin: async () => (await import("./commands/plugin.ts")).pluginCommand(),

@@ -59,6 +59,11 @@ export {
 } from "./stored-model/open-stored-model.ts";
 export { readShown, type ShownDialogue, type ShownTrial, showTrial } from "./stored-model/shown-file.ts";
 export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
+export { aggregateStress, type OverSeeds, type StressedTrial, type StressGroup } from "./stress/aggregate.ts";
+export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/conditions.ts";
+export type { Condition } from "./stress/perturb.ts";
+export { readStress, type StressedScores, type StressFile, type StressSummary } from "./stress/stress-file.ts";
+export { type StressSite, stressTrial } from "./stress/stress-trial.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

@@ -16,7 +16,7 @@ import {
 import type { StoredTrial } from "@merclab/runner";
 import { Command } from "commander";
 import { comparisonText, flipsCsv } from "../diff-text.ts";
-import { findTrial } from "../find-trial.ts";
+import { findTrial } from "../find-trials.ts";
 import { printJson, printNote, printText } from "../output.ts";
 import { openSite } from "../site.ts";
 import { createSpeakerSource } from "../speakers.ts";

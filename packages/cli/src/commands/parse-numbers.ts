@@ -18,3 +18,12 @@ export function parseSeconds(text: string): number {
   }
   return seconds;
 }
+
+/** A whole number from 0, as an argument of an option. */
+export function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(seed) || seed < 0) {
+    throw new InvalidArgumentError("It must be a whole number from 0.");
+  }
+  return seed;
+}

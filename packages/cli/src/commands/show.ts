@@ -5,7 +5,7 @@ import { STANDARD_BATCH } from "@merclab/trainer";
 import { Command } from "commander";
 import pc from "picocolors";
 import { stringify } from "yaml";
-import { findTrial } from "../find-trial.ts";
+import { findTrial } from "../find-trials.ts";
 import { columns, printJson, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { trialLabel } from "../trial-label.ts";

@@ -24,6 +24,7 @@ export const TRIAL_FILES = {
   weights: "weights.safetensors",
   shown: "shown.json",
   shownArrays: "shown.npz",
+  stress: "stress.json",
   tracking: "tracking.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",
