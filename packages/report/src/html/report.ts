@@ -11,6 +11,7 @@ import { html, jsonMarkup, type Markup, trusted } from "./markup.ts";
 import { moment, provenanceSection } from "./provenance-section.ts";
 import { classSection, confusionSection, costSection } from "./score-sections.ts";
 import { shownBlock } from "./scores-of-block.ts";
+import { stressSection } from "./stress-section.ts";
 import { summarySentences, warnings } from "./summary.ts";
 import { copiesOf, tableMarkup } from "./table.ts";
 
@@ -40,6 +41,7 @@ export async function createReport({ material, tables, speakersOf, shownOf }: Re
     curveSection(blocks, gallery),
     await flipSection(blocks, gallery, speakersOf, study.experiment),
     await dialogueSection(blocks, gallery, speakersOf, shownOf),
+    await stressSection(blocks, gallery, study.experiment),
     costSection(blocks, gallery),
     provenanceSection(material),
   ].filter((section) => section !== undefined);
