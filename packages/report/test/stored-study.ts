@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { drawUniform, foldKey, keyFromSeed, type SingleLabelTask, taskScores } from "@merclab/core";
 import { encodeNpz } from "@merclab/data";
-import { TRIAL_FILES, type TrialResult, tableSpec, type TrialSpec, trialFolder, writeJson } from "@merclab/runner";
+import { TRIAL_FILES, type TrialResult, type TrialSpec, tableSpec, trialFolder, writeJson } from "@merclab/runner";
 import { createSpec } from "./support.ts";
 
 export interface MadeUpStudy {
@@ -56,7 +56,13 @@ export async function storeStudy(study: MadeUpStudy): Promise<{ readonly runs: s
 
 function idOf(...parts: readonly (string | number)[]): string {
   const draws = drawUniform(foldKey(keyFromSeed(0), ...parts), 3);
-  return [...draws].map((draw) => Math.floor(draw * 65536).toString(16).padStart(4, "0")).join("");
+  return [...draws]
+    .map((draw) =>
+      Math.floor(draw * 65536)
+        .toString(16)
+        .padStart(4, "0"),
+    )
+    .join("");
 }
 
 function storeTrial(runs: string, spec: TrialSpec, task: SingleLabelTask, study: MadeUpStudy): void {
@@ -94,7 +100,10 @@ function storeTrial(runs: string, spec: TrialSpec, task: SingleLabelTask, study:
     seconds: 10 + spec.seed,
     threads: 1,
     parameters: { total: 1000 * (method.length + 1), trainable: 1000 * (method.length + 1) },
-    cost: { utterance: { products: 1e6 * method.length, elementwise: 1e4 }, batch: { products: 1e8, elementwise: 1e6 } },
+    cost: {
+      utterance: { products: 1e6 * method.length, elementwise: 1e4 },
+      batch: { products: 1e8, elementwise: 1e6 },
+    },
     versions: { merclab: "0.1.0", node: "20.19.0" },
   };
   const folder = trialFolder(runs, spec.experiment, spec.id);
@@ -104,7 +113,13 @@ function storeTrial(runs: string, spec: TrialSpec, task: SingleLabelTask, study:
   write("spec", JSON.stringify(spec));
   write("status", JSON.stringify({ state: "done", attempt: 1, pid: 1, startedAt: openedAt, endedAt: openedAt }));
   write("result", JSON.stringify(result));
-  write("journal", journal(spec.id, scores.map(({ epoch }) => f1(epoch))));
+  write(
+    "journal",
+    journal(
+      spec.id,
+      scores.map(({ epoch }) => f1(epoch)),
+    ),
+  );
   write("predictions", predictionsCsv(labels, probabilities[selected - 1] as Float32Array, classes, utterances));
   const shape = [epochs, count, classes.length];
   const data = Float32Array.from(probabilities.flatMap((each) => [...each]));

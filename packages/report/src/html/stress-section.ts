@@ -95,7 +95,10 @@ function stressPanel(block: ShownBlock, methods: readonly StressedMethod[], gall
   const all = methods.flatMap(({ scores }) => [...scores.values()]);
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const domain = [low - 0.04 * (high - low || 1), high + 0.04 * (high - low || 1)] as const;
-  const conditions = unique(methods.flatMap((each) => each.conditions));
+  const conditions = uniqueBy(
+    methods.flatMap((each) => each.conditions),
+    conditionName,
+  );
   const sheet = conditions.filter(({ kind }) => kind === "subset" || kind === "shuffled");
   const rows = sheet.map(
     (condition): SheetRow => ({
@@ -103,7 +106,7 @@ function stressPanel(block: ShownBlock, methods: readonly StressedMethod[], gall
       scores: methods.map(({ scores }) => scores.get(conditionName(condition))),
     }),
   );
-  const noisy = unique(conditions.filter(({ kind }) => kind === "noise").map(noisySet));
+  const noisy = [...new Set(conditions.filter(({ kind }) => kind === "noise").map(noisySet))];
   const lineFigures = [
     lineFigure(
       "Missing at random",
@@ -120,7 +123,9 @@ function stressPanel(block: ShownBlock, methods: readonly StressedMethod[], gall
         [
           ...conditions.slice(0, 1).map((clean) => ({ x: 0, name: conditionName(clean) })),
           ...conditions.flatMap((each) =>
-            each.kind === "noise" && listed(each.modalities) === set ? [{ x: each.level, name: conditionName(each) }] : [],
+            each.kind === "noise" && listed(each.modalities) === set
+              ? [{ x: each.level, name: conditionName(each) }]
+              : [],
           ),
         ],
         [dataset, "stress", "noise", set],
@@ -192,6 +197,13 @@ function noisySet(condition: Condition): string {
   return condition.kind === "noise" ? listed(condition.modalities) : "";
 }
 
-function unique<T>(values: readonly T[]): T[] {
-  return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
+/** The first of each name. */
+function uniqueBy<T>(values: readonly T[], nameOf: (value: T) => string): T[] {
+  const seen = new Set<string>();
+  return values.filter((value) => {
+    const name = nameOf(value);
+    const isNew = !seen.has(name);
+    seen.add(name);
+    return isNew;
+  });
 }

@@ -1,6 +1,6 @@
 // One dialogue as a score sheet: utterances from left to right, lanes for who spoke, what was right, and what each method
 // predicted; below, the gates or the attention that one method showed.
-import { axisX, axisY, barY, cell, rect, ruleY, text } from "@observablehq/plot";
+import { axisX, axisY, cell, dot, gridY, line, rect, text } from "@observablehq/plot";
 import { COLORS, type Drawing, draw, fit, SERIES } from "./draw.ts";
 
 export interface Lane {
@@ -71,34 +71,31 @@ export interface GateTrack {
   readonly values: readonly number[];
 }
 
-/** Gates as bars that fill the height where they sum to one, as softmax gates do. */
+/** Each gate as a line, on a scale of its own: what matters is how it moves along the dialogue. */
 export function drawGates(title: string, description: string, tracks: readonly GateTrack[]): Drawing {
   const count = tracks[0]?.values.length ?? 0;
-  const bars = tracks.flatMap(({ name, values }, track) =>
-    values.map((value, at) => ({ name, value, turn: at + 1, color: SERIES[track % SERIES.length] ?? COLORS.ink })),
-  );
+  const all = tracks.flatMap(({ values }) => values);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const pad = Math.max(0.01, 0.1 * (high - low));
+  const lines = tracks.map(({ values }, track) => ({
+    color: SERIES[track % SERIES.length] ?? COLORS.ink,
+    points: values.map((value, at) => ({ value, turn: at + 1 })),
+  }));
   return draw(title, description, {
     width: widthOf(count),
-    height: 110,
+    height: 118,
     marginLeft: ROOM,
     marginRight: 8,
     marginTop: 6,
     marginBottom: 22,
-    x: { type: "band", domain: turns(count), padding: 0, label: null },
-    y: { label: null },
+    x: { domain: [0.5, count + 0.5], label: null },
+    y: { domain: [low - pad, high + pad], label: null },
     marks: [
-      axisX({ ticks: tickTurns(count), tickSize: 0, fill: COLORS.muted }),
-      axisY({ ticks: 3, tickSize: 0, fill: COLORS.muted }),
-      barY(bars, {
-        x: "turn",
-        y: "value",
-        fill: "color",
-        fillOpacity: 0.8,
-        insetLeft: 0.75,
-        insetRight: 0.75,
-        order: null,
-      }),
-      ruleY([0], { stroke: COLORS.ink }),
+      gridY({ stroke: COLORS.grid, strokeOpacity: 1, ticks: 4 }),
+      axisX({ ticks: tickTurns(count), tickSize: 0, tickFormat: String, fill: COLORS.muted }),
+      axisY({ ticks: 4, tickSize: 0, fill: COLORS.muted }),
+      ...lines.map(({ points, color }) => line(points, { x: "turn", y: "value", stroke: color, strokeWidth: 1.4 })),
+      ...lines.map(({ points, color }) => dot(points, { x: "turn", y: "value", r: 2, fill: color })),
     ],
   });
 }

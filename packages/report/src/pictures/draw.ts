@@ -2,6 +2,7 @@
 // variables, so that a picture follows the theme of the page that it stands in.
 import { type PlotOptions, plot } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { escapeHtml } from "../html/markup.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
@@ -43,24 +44,50 @@ export function draw(title: string, description: string, options: PlotOptions): 
     ariaDescription: description,
     style: { fontSize: `${FONT_SIZE}px`, overflow: "visible" },
     ...options,
-  }) as unknown as { readonly outerHTML: string };
-  const svg = figure.outerHTML;
-  if (!svg.startsWith("<svg")) {
-    throw new Error(`picture "${title}" came out as ${svg.slice(0, 40)}`);
+  }) as unknown as PlottedNode;
+  if (figure.localName !== "svg") {
+    throw new Error(`picture "${title}" came out as ${figure.localName}`);
   }
-  return { title, description, svg: shorten(svg) };
+  return { title, description, svg: write(figure).replace(/^<svg/, '<svg role="img"') };
 }
 
-/** Without the library's style, which the page has once, and with coordinates to a tenth of a pixel. */
-function shorten(svg: string): string {
-  return svg
-    .replace(/<style>[\s\S]*?<\/style>/, "")
-    .replace(/<(?:path|g|text|rect|line|circle|tspan)\b[^>]*>/g, (tag) =>
-      tag.replace(/ (?:d|transform|x|y|x1|x2|y1|y2|cx|cy|r|width|height|dx|dy)="[^"]*"/g, (attribute) =>
-        attribute.replace(/-?\d+\.\d{2,}(?:e-?\d+)?/g, (number) => String(Number(Number(number).toFixed(1)))),
-      ),
-    )
-    .replace(/^<svg /, '<svg role="img" ');
+/** As much of the DOM as writing needs. */
+interface PlottedNode {
+  readonly nodeType: number;
+  readonly localName: string;
+  readonly textContent: string | null;
+  readonly attributes: Iterable<{ readonly name: string; readonly value: string }>;
+  readonly childNodes: Iterable<PlottedNode>;
+}
+
+const [ELEMENT, TEXT] = [1, 3];
+
+/**
+ * As XML, which is HTML too: with every special character escaped, coordinates to a tenth of a pixel, and without the
+ * library's style, which the page has once.
+ */
+function write(node: PlottedNode): string {
+  if (node.nodeType === TEXT) {
+    return escapeHtml(node.textContent ?? "");
+  }
+  if (node.nodeType !== ELEMENT || node.localName === "style") {
+    return "";
+  }
+  const attributes = [...node.attributes].map(({ name, value }) => ` ${name}="${attributeText(name, value)}"`).join("");
+  const children = [...node.childNodes].map(write).join("");
+  return children === ""
+    ? `<${node.localName}${attributes}/>`
+    : `<${node.localName}${attributes}>${children}</${node.localName}>`;
+}
+
+const COORDINATES: ReadonlySet<string> = new Set(
+  "d transform x y x1 x2 y1 y2 cx cy r width height dx dy viewBox".split(" "),
+);
+
+function attributeText(name: string, value: string): string {
+  return COORDINATES.has(name)
+    ? value.replace(/-?\d+\.\d{2,}(?:e-?\d+)?/g, (number) => String(Number(Number(number).toFixed(1))))
+    : escapeHtml(value);
 }
 
 /** Room for labels left of an axis, in pixels: text is measured by its length. */

@@ -74,7 +74,14 @@ export function drawStressSheet(title: string, methods: readonly string[], rows:
     scores.flatMap((score, column) =>
       score === undefined
         ? []
-        : [{ row: String(row), column: String(column), score: score.toFixed(1), share: (score - low) / (high - low || 1) }],
+        : [
+            {
+              row: String(row),
+              column: String(column),
+              score: score.toFixed(1),
+              share: (score - low) / (high - low || 1),
+            },
+          ],
     ),
   );
   const best = rows
@@ -90,7 +97,12 @@ export function drawStressSheet(title: string, methods: readonly string[], rows:
     x: { type: "band", domain: methods.map((_, at) => String(at)), padding: 0, label: null },
     y: { type: "band", domain: rows.map((_, at) => String(at)), padding: 0, label: null },
     marks: [
-      axisX({ anchor: "top", tickSize: 0, tickFormat: (at: string) => fit(methods[Number(at)] ?? "", step + 8), fill: COLORS.ink }),
+      axisX({
+        anchor: "top",
+        tickSize: 0,
+        tickFormat: (at: string) => fit(methods[Number(at)] ?? "", step + 8),
+        fill: COLORS.ink,
+      }),
       axisY({ tickSize: 0, tickFormat: (at: string) => fit(rows[Number(at)]?.name ?? "", room), fill: COLORS.ink }),
       cell(cells, {
         x: "column",
