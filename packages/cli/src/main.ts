@@ -12,9 +12,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./commands/plan.ts")).planCommand(),
   table: async () => (await import("./commands/table.ts")).tableCommand(),
   clean: async () => (await import("./commands/clean.ts")).cleanCommand(),
+  report: async () => (await import("./commands/report.ts")).reportCommand(),
+  diff: async () => (await import("./commands/diff.ts")).diffCommand(),
   ls: async () => (await import("./commands/ls.ts")).lsCommand(),
   sync: async () => (await import("./commands/sync.ts")).syncCommand(),
-
   ui: async () => (await import("./commands/ui.ts")).uiCommand(),
   export: async () => (await import("./commands/export.ts")).exportCommand(),
   show: async () => (await import("./commands/show.ts")).showCommand(),

@@ -7,7 +7,7 @@ import { compileConfusions, compileTable, formatTable, type Planned, TABLE_FORMA
 import { createResult, createSpec } from "./support.ts";
 
 const CLASSES = ["joy", "fear", "anger"];
-const TASK: Task = { type: "single-label", classes: CLASSES };
+const TASK = { type: "single-label", classes: CLASSES } satisfies Task;
 
 function trial(dataset: string, fusion: string, seed: number, classes: readonly string[] = CLASSES) {
   const key = foldKey(keyFromSeed(seed), dataset, fusion);

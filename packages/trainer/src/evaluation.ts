@@ -61,6 +61,6 @@ function predictions(task: Task, logits: Tensor2D): Tensor2D {
 }
 
 /** What a model sees of a dialogue. Labels are not even looked at: those of the test part are sealed. */
-function withoutLabels({ id, utteranceIds, features, present, speakers }: Dialogue): Dialogue {
+export function withoutLabels({ id, utteranceIds, features, present, speakers }: Dialogue): Dialogue {
   return { id, utteranceIds, features, present, speakers };
 }

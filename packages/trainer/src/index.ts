@@ -4,6 +4,7 @@ export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
 export type { SelectedWeights } from "./selected-weights.ts";
 export { SELECTION_METRICS, selectionMetric, type TrainerOptions, trainerOptions } from "./settings.ts";
+export { createShower, type Shower, type ShownArray } from "./shown.ts";
 export {
   type Balanced,
   balancedGradients,

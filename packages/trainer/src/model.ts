@@ -48,6 +48,8 @@ export interface Model {
   readonly task: Task;
   /** Logits `[tokens, outputDim]`. */
   logits(parameters: Parameters, inputs: Inputs, context: Context): Tensor2D;
+  /** Gates and attention in evaluation, by name, as the fusion shows them; none where it shows nothing. */
+  shown(parameters: Parameters, inputs: Inputs): NonNullable<FusionOutputs["shown"]>;
   loss(parameters: Parameters, inputs: Inputs, targets: Targets, context: Context): ModelLoss;
 }
 
@@ -209,6 +211,7 @@ export function assembleModel(
     balancer,
     task,
     logits: (values, inputs, context) => forward(values, inputs, context).logits,
+    shown: (values, inputs) => fuse(encoder, fusion, values, inputs, {}).outputs.shown ?? {},
     loss: (values, inputs, targets, context) => {
       const { outputs, logits, losses } = forward(values, inputs, context);
       const own = objective.loss(values, logits, outputs, targets, contextWithin(context, "objective"));

@@ -22,6 +22,21 @@ export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
   return [...paths].filter((path) => new Set(leaves.map((each) => each.get(path))).size > 1).sort();
 }
 
+/** One path at which two configs differ, with what each has there as JSON; absent where it has nothing. */
+export interface ConfigDifference {
+  readonly path: string;
+  readonly first?: string;
+  readonly second?: string;
+}
+
+export function configDifferences(first: ResolvedConfig, second: ResolvedConfig): ConfigDifference[] {
+  const [one, other] = [new Map(leavesOf(first, "")), new Map(leavesOf(second, ""))];
+  return differingPaths([first, second]).map((path) => {
+    const [a, b] = [one.get(path), other.get(path)];
+    return { path, ...(a === undefined ? {} : { first: a }), ...(b === undefined ? {} : { second: b }) };
+  });
+}
+
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each)

@@ -24,6 +24,8 @@ export const TRIAL_FILES = {
   environment: "environment.json",
   system: "system.jsonl",
   weights: "weights.safetensors",
+  shown: "shown.json",
+  shownArrays: "shown.npz",
   stress: "stress.json",
   checkpoint: "checkpoint.safetensors",
   log: "worker.log",

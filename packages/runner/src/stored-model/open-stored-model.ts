@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Dialogue, type Engine, type LoadedDataset, MerclabError } from "@merclab/core";
-import { createPredictor, loadWeights, type Model } from "@merclab/trainer";
+import { createPredictor, createShower, loadWeights, type Model, type ShownArray } from "@merclab/trainer";
 import { dispose } from "@tensorflow/tfjs-core";
 import { graphsFolder, readTrial, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
 import type { ResolvedPart } from "../store/trial-files.ts";
@@ -25,6 +25,8 @@ export interface StoredModel {
    * trained, those of the test part are the stored ones, bit for bit.
    */
   predict(dialogues: readonly Dialogue[]): Promise<Float32Array>;
+  /** Gates and attention along one dialogue, by name; none where the fusion shows nothing. */
+  show(dialogue: Dialogue): Promise<Readonly<Record<string, ShownArray>>>;
   /** Frees weights and engine. */
   dispose(): Promise<void>;
 }
@@ -52,12 +54,14 @@ export async function openPredictor(
   engine: Engine,
   modalities: LoadedDataset["dataset"]["modalities"],
   batchSize: number,
-): Promise<Pick<StoredModel, "predict" | "dispose">> {
+): Promise<Pick<StoredModel, "predict" | "show" | "dispose">> {
   try {
     const parameters = await loadWeights(model, weights);
     const predict = createPredictor(model, engine, modalities, batchSize);
+    const show = createShower(model, engine, modalities);
     return {
       predict: (dialogues) => predict(parameters, dialogues),
+      show: (dialogue) => show(parameters, dialogue),
       async dispose() {
         dispose(parameters);
         await engine.dispose();
