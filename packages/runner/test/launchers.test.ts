@@ -123,7 +123,7 @@ test("Slurm's script: every option as a directive, and the supervisor in the pla
     "set -e",
     "module load node",
     "cd '/home/a b'",
-    "exec /bin/node /lab/exp.mjs trial run --from-array '/runs/my study/arrays/4.json' --checkpoint-every 10 " +
+    "exec /bin/node /lab/exp.mjs trial run --from-array '/runs/my study/arrays/4.json' --checkpoint-every 10 --keep-weights best " +
       "--data /data --threads 4 --grace 180 --time-limit 14400 --requeue",
     "",
   ]);
@@ -162,6 +162,8 @@ test("Kubernetes' manifest: an index a trial, and what exit codes mean", () => {
               command: ["exp", "trial", "run", "--from-array", "/runs/my study/arrays/4.json"].concat([
                 "--checkpoint-every",
                 "10",
+                "--keep-weights",
+                "best",
                 "--data",
                 "/data",
               ]),
