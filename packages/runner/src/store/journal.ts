@@ -1,7 +1,7 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 
 /** Numbers, or the names of those that JSON lacks. */
 export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
