@@ -132,6 +132,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   const tracking = openTracking(plan, places.runs, progress.note);
+  let elsewhere = 0;
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
     schedule,
@@ -144,6 +145,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {
+      elsewhere += event.type === "elsewhere" ? 1 : 0;
       progress.show(event);
       tracking?.follow(event);
     },
@@ -162,8 +164,8 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   } else {
     printText(tablesText(tables, "terminal"));
   }
-  if (outcome.elsewhere > 0) {
-    const others = `${outcome.elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;
+  if (elsewhere > 0) {
+    const others = `${elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;
     printNote(`${others}: "exp watch ${name}" follows them, "exp cancel ${name}" ends them.`);
   }
   if (outcome.cancelled > 0) {
@@ -175,7 +177,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
     printNote(`${pc.red(failed)}; the others are stored. The same command tries again what is missing.`);
     return EXIT.failed;
   }
-  return outcome.elsewhere > 0 ? EXIT.failed : EXIT.done;
+  return elsewhere > 0 ? EXIT.failed : EXIT.done;
 }
 
 /** The command that trains what is missing: as it was typed, but for jobs, threads and how to print. */

@@ -66,8 +66,6 @@ export interface StudyOutcome {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** Left to others, who train them right now. */
-  readonly elsewhere: number;
 }
 
 /** The trials of a plan that are not done. */
@@ -84,7 +82,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   const unlock = await lockExperiment(studyFolder);
   try {
     await writeStudy(runsFolder, plan, { command, ...(given === undefined ? {} : { arguments: given }) });
-    const outcome = { done: 0, failed: 0, cancelled: 0, elsewhere: 0 };
+    const outcome = { done: 0, failed: 0, cancelled: 0 };
     const missing: { spec: TrialSpec; folder: string }[] = [];
     for (const spec of plan.trials) {
       const folder = await createTrialFolder(runsFolder, spec);
@@ -116,7 +114,6 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
         }
         const taken = takeLease(folder);
         if ("holder" in taken) {
-          outcome.elsewhere += 1;
           load.waiting -= 1;
           onEvent({ type: "elsewhere", spec, folder, owner: describeOwner(taken.holder.owner) });
           return;
