@@ -3,10 +3,10 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, expect, test } from "vitest";
 import { createWorkplace } from "./support/cli.ts";
-import { goThrough, trainHere } from "./support/slurm-acceptance.ts";
+import { arraysOf, goThrough, trainHere } from "./support/slurm-acceptance.ts";
 
 const call = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 30_000 });
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 5000 });
 
 const isThere = process.env.MERCLAB_SLURM === "1" || hasPreemption();
 
@@ -15,6 +15,9 @@ test.skipIf(!isThere)(
   async () => {
     const [place, here] = [createWorkplace(), createWorkplace()];
     afterAll(() => {
+      for (const { jobs = [] } of arraysOf(place.folder)) {
+        call("scancel", "--quiet", ...jobs);
+      }
       place.remove();
       here.remove();
     });
@@ -24,8 +27,7 @@ test.skipIf(!isThere)(
       {
         environment: {},
         launcher: ["launcher.time=30"],
-        // --quiet: it may have ended just now.
-        announceEnd: (task) => call("scancel", "--quiet", "--batch", "--signal=USR2", task),
+        announceEnd: (task) => call("scancel", "--batch", "--signal=USR2", task),
         // Whichever of those that run Slurm chooses.
         preempt: () => call("sbatch", "--partition=high", "--ntasks=1", "--output=/dev/null", "--wrap=sleep 1"),
       },

@@ -169,7 +169,7 @@ test.concurrent(
     rmSync(join(folder, "result.json"));
     const trial = await place.exp("trial", "run", folder);
     expect(trial.stderr).toMatch("the code of fusion packaged changed since the trial was planned");
-    expect(trial.code).toBe(2);
+    expect(trial.code).toBe(78);
   },
   TIMEOUT_MS,
 );

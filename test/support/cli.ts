@@ -103,7 +103,7 @@ export function createWorkplace(): Workplace {
       execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8", maxBuffer: 1e8 })
         .split("\n")
         .filter((line) => line.includes(root)),
-    remove: () => rmSync(root, { recursive: true, force: true }),
+    remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
   };
 }
 

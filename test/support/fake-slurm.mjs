@@ -17,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const FOLDER = process.env.FAKE_SLURM;
@@ -29,8 +29,8 @@ const [command, ...args] = process.argv.slice(2);
 
 const file = (...parts) => join(FOLDER, ...parts);
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+/** Makes no folder: a controller ends when its test has removed the state. */
 const writeJson = (path, value) => {
-  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.${process.pid}`, JSON.stringify(value));
   renameSync(`${path}.${process.pid}`, path);
 };
@@ -60,7 +60,7 @@ function sbatch() {
   );
   const [, last, throttle] = /^0-(\d+)(?:%(\d+))?$/.exec(options.array);
   const id = existsSync(file("next-id")) ? Number(readFileSync(file("next-id"), "utf8")) : 100;
-  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(file("jobs"), { recursive: true });
   writeFileSync(file("next-id"), String(id + Number(last) + 2));
   const tasks = Array.from({ length: Number(last) + 1 }, (_, index) => ({
     index,
@@ -147,6 +147,7 @@ function requestOf() {
 }
 
 function request(id, content) {
+  mkdirSync(file("requests", String(id)), { recursive: true });
   writeJson(file("requests", String(id), `${Date.now()}-${process.pid}-${content.index}.json`), content);
 }
 

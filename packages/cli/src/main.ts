@@ -1,5 +1,5 @@
 // The `exp` command. Only the modules of the sub-command that is called are loaded.
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import { Command, CommanderError } from "commander";
 import { EXIT, printError } from "./output.ts";
 

@@ -1,6 +1,6 @@
 // What a command prints: one JSON document on stdout with --json, else text; progress and errors go to stderr.
 import { stripVTControlCharacters } from "node:util";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import pc from "picocolors";
 
 /** 0 done, 1 some trial failed, 2 usage or config error, 3 some records were refused, 130 interrupted. */

@@ -77,7 +77,9 @@ export async function submit(
       printText(text);
       printNote(`${file} is yours to apply: kubectl apply -f ${file}`);
     } else {
-      printText(`array ${array.number}: ${array.trials.length} trials, job ${array.jobs.join(", ")}`);
+      printText(
+        `array ${array.number}: ${array.trials.length === 1 ? "1 trial" : `${array.trials.length} trials`}, job ${array.jobs.join(", ")}`,
+      );
     }
   }
   const { name } = plan.experiment;

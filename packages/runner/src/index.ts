@@ -39,6 +39,7 @@ export {
   readLauncher,
 } from "./launchers/settings.ts";
 export { shellWord } from "./launchers/shell.ts";
+export { checkSlurm } from "./launchers/slurm-check.ts";
 export { type Submission, type Submitted, submitStudy } from "./launchers/submit.ts";
 export { LIVE_STATES, type StudyView, type TrialState, type TrialView, viewStudy } from "./launchers/trial-states.ts";
 export {

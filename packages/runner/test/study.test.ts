@@ -114,12 +114,12 @@ test("a failing trial says why; the others are finished; the next call passes it
   expect(log().filter((each) => each.startsWith("end"))).toHaveLength(3);
   writeFileSync(join(folder, "worker.mjs"), WORKER.replace("BODY", ""));
   events.length = 0;
-  expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0, elsewhere: 0, passedOver: 1, unstarted: 0 });
+  expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0, passedOver: 1, unstarted: 0 });
   expect(events.filter(({ type }) => type !== "found")).toEqual([
     expect.objectContaining({ type: "passed over", message: "the loss became NaN (x.npy:3)" }),
   ]);
   events.length = 0;
-  expect(await run({ retryFailed: true })).toEqual({ done: 4, failed: 0, cancelled: 0, elsewhere: 0, passedOver: 0, unstarted: 0 });
+  expect(await run({ retryFailed: true })).toEqual({ done: 4, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 });
   expect(told().filter((each) => !each.startsWith("found"))).toEqual(["started 1", "epoch 1", "done 1"]);
 });
 

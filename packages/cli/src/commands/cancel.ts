@@ -45,7 +45,9 @@ async function cancel(
     });
   } else {
     const alive = trials.filter(({ state }) => LIVE_STATES.has(state)).length;
-    printText(`${trials.length} trials are cancelled; ${alive} of them waited or ran.`);
+    printText(
+      `${trials.length === 1 ? "1 trial is" : `${trials.length} trials are`} cancelled; ${alive} waited or ran.`,
+    );
   }
   if (isPaused) {
     printNote(`exp run, process ${runner.pid}, ends after the epochs that run.`);

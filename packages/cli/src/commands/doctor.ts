@@ -3,7 +3,14 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
 import { MerclabError } from "@merclab/core";
-import { AUTO_ENGINE, chooseAutoEngine, createEngineProber, type EngineState, enginesByRank } from "@merclab/runner";
+import {
+  AUTO_ENGINE,
+  checkSlurm,
+  chooseAutoEngine,
+  createEngineProber,
+  type EngineState,
+  enginesByRank,
+} from "@merclab/runner";
 import { Command } from "commander";
 import { MlflowClient } from "mlflow-js-client";
 import pc from "picocolors";
@@ -24,7 +31,7 @@ const OLDEST_NODE = [20, 19] as const;
 
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .description("Check Node, engines, data, tracking and storage")
+    .description("Check Node, engines, data, tracking, storage, and Slurm where it is installed")
     .option("--data <dir>", "data root")
     .option("--runs <dir>", "where runs are stored", "runs")
     .option("--json", "one JSON document on stdout")
@@ -40,6 +47,7 @@ export function doctorCommand(): Command {
         ...plugins,
         ...checkData(site),
         await checkTracking(),
+        ...(await checkSlurm()),
         checkRuns(site),
       ];
       if (options.json === true) {

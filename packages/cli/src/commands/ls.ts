@@ -4,7 +4,9 @@ import { PLUGIN_KINDS } from "@merclab/core";
 import {
   findStaleTrials,
   GROUPS,
+  LOCAL_LAUNCHER,
   listExperiments,
+  listLaunchers,
   readExperiment,
   readExperimentNames,
   readTrials,
@@ -15,13 +17,13 @@ import { scoreText } from "../score-text.ts";
 import { openSite, type Site } from "../site.ts";
 import { trialLabel } from "../trial-label.ts";
 
-const WHAT = ["experiments", "plugins", "datasets", "runs"] as const;
+const WHAT = ["experiments", "plugins", "datasets", "runs", "launchers"] as const;
 
 type Row = Readonly<Record<string, string | number | boolean | null>>;
 
 export function lsCommand(): Command {
   return new Command("ls")
-    .description("List experiments, plugins, datasets or runs")
+    .description("List experiments, plugins, datasets, runs or launchers")
     .addArgument(new Argument("[what]", "what to list").choices(WHAT).default("experiments"))
     .option("--data <dir>", "data root")
     .option("--runs <dir>", "where runs are stored", "runs")
@@ -89,6 +91,14 @@ const LISTS: Readonly<Record<(typeof WHAT)[number], (site: Site) => Promise<Row[
       const found = source.folder === undefined ? "built in" : source.exists() ? "found" : "not found";
       return [{ name, found, folder: source.folder ?? null, summary: plugin.summary }];
     }),
+
+  launchers: async ({ places }) => {
+    const choices = await listLaunchers(places.configs);
+    return [
+      { name: LOCAL_LAUNCHER, summary: "worker processes of exp run, on this machine" },
+      ...choices.map(({ name, summary }) => ({ name, summary: summary ?? null })),
+    ];
+  },
 
   runs: async ({ places }) => {
     const names = await readExperimentNames(places.runs);

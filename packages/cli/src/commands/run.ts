@@ -166,6 +166,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   const tracking = openTracking(plan, places.runs, progress.note);
+  let elsewhere = 0;
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
     schedule,
@@ -180,6 +181,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
       ...(places.dataRoot === undefined ? [] : ["--data", places.dataRoot]),
     ],
     onEvent: (event) => {
+      elsewhere += event.type === "elsewhere" ? 1 : 0;
       progress.show(event);
       tracking?.follow(event);
     },
@@ -205,8 +207,8 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   } else {
     printText(tablesText(tables, "terminal", { width: terminalWidth() }));
   }
-  if (outcome.elsewhere > 0) {
-    const others = `${outcome.elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;
+  if (elsewhere > 0) {
+    const others = `${elsewhere} of ${plan.trials.length} trials are being trained elsewhere`;
     printNote(`${others}: "exp watch ${name}" follows them, "exp cancel ${name}" ends them.`);
   }
   if (outcome.cancelled > 0) {
@@ -220,7 +222,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
     }
     return EXIT.failed;
   }
-  return outcome.elsewhere > 0 ? EXIT.failed : EXIT.done;
+  return elsewhere > 0 ? EXIT.failed : EXIT.done;
 }
 
 /** What failed, what was left, and what the same command will do about either. */

@@ -1,7 +1,7 @@
 // `exp trial run`: what launchers call. A supervisor beside the trainer, which is a worker as `exp run` has it.
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import {
   arrayIndex,
   exitOfError,

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import { readJson, writeJson } from "../store/experiment-store.ts";
 
 export interface ArrayFile {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
 import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
 

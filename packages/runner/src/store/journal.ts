@@ -1,7 +1,7 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { littleEndian, MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 
 /** Numbers, or the names of those that JSON lacks. */
 export type JournalValue = number | "NaN" | "Infinity" | "-Infinity";
@@ -81,7 +81,11 @@ export function readJournal(file: string): JournalRecord[] {
 
 /** Float32 numbers, little-endian, in base64: a step costs six characters. */
 export function encodeFloats(values: readonly number[]): string {
-  return Buffer.from(littleEndian(Float32Array.from(values))).toString("base64");
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) {
+    bytes.writeFloatLE(value, 4 * i);
+  }
+  return bytes.toString("base64");
 }
 
 export function decodeFloats(text: string): Float32Array {

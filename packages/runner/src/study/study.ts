@@ -83,8 +83,6 @@ export interface StudyOutcome {
   readonly failed: number;
   /** Paused, stopped, or not started any more because the study was. */
   readonly cancelled: number;
-  /** Left to others, who train them right now. */
-  readonly elsewhere: number;
   /** Failed in an earlier run, and not tried again. */
   readonly passedOver: number;
   /** Not started, because others failed. */
@@ -135,7 +133,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   const unlock = await lockExperiment(studyFolder);
   try {
     await writeStudy(runsFolder, plan, { command, ...(given === undefined ? {} : { arguments: given }) });
-    const outcome: Counts = { done: 0, failed: 0, cancelled: 0, elsewhere: 0, passedOver: 0, unstarted: 0 };
+    const outcome: Counts = { done: 0, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 };
     const tasks = await findTasks(plan, options, outcome);
     await withdrawCancel(
       studyFolder,
@@ -235,7 +233,6 @@ async function runTasks(
     const { spec, folder } = task;
     const taken = takeLease(folder);
     if ("holder" in taken) {
-      outcome.elsewhere += 1;
       load.waiting -= 1;
       onEvent({ type: "elsewhere", spec, folder, owner: describeOwner(taken.holder.owner) });
       return;

@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import stringify from "safe-stable-stringify";
 import { TRIAL_FILES } from "../store/experiment-store.ts";
 import type { TrialSpec } from "../store/trial-files.ts";

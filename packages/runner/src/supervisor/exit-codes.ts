@@ -1,5 +1,5 @@
 // What `exp trial run` ends with: launchers decide by it whether to try again.
-import type { ErrorCode } from "@merclab/core";
+import type { ErrorCode } from "@merclab/core/errors";
 
 export const TRIAL_EXIT = {
   /** Done, or nothing to do: trained already, cancelled, or being trained elsewhere. */

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
 import { TRIAL_FILES } from "../store/experiment-store.ts";
 import type { SchedulerJob } from "./scheduler-job.ts";
