@@ -1,6 +1,6 @@
 // `runs/<experiment>/`: one folder per trial. The folders are the truth; any command can read them at any time.
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MerclabError } from "@merclab/core";
 import writeFileAtomic from "write-file-atomic";
@@ -62,6 +62,17 @@ export async function readTrial(folder: string): Promise<StoredTrial> {
     result: await readJson<TrialResult>(join(folder, TRIAL_FILES.result)),
   };
 }
+
+/** Removes what processes left that were killed while they wrote a file aside; nobody else may be writing there. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = (await list(folder)).filter((entry) => entry.isFile()).map(({ name }) => name);
+  await Promise.all(
+    names.filter((name) => UNFINISHED.test(name)).map((name) => rm(join(folder, name), { force: true })),
+  );
+}
+
+/** A file's name and a number, as write-file-atomic and checkpoints have it. */
+const UNFINISHED = /\.(json|safetensors)\.\d+(\.tmp)?$/;
 
 /** All trials of an experiment that have a spec; none when it never ran. */
 export async function readTrials(runsFolder: string, experiment: string): Promise<StoredTrial[]> {

@@ -8,9 +8,14 @@ import { MerclabError } from "@merclab/core";
 
 interface Holder {
   readonly pid: number;
+  /** When the process started, in the system's own count; absent where it cannot be known. */
+  readonly started?: string | undefined;
   readonly host: string;
   readonly at: string;
 }
+
+/** Locks that this process has. */
+const held = new Set<string>();
 
 /** @returns releases the lock. @throws MerclabError `storage` while another process holds it */
 export async function lockExperiment(folder: string): Promise<() => void> {
@@ -18,6 +23,7 @@ export async function lockExperiment(folder: string): Promise<() => void> {
   try {
     await mkdir(folder, { recursive: true });
     take(file);
+    held.add(file);
   } catch (cause) {
     if (cause instanceof MerclabError) {
       throw cause;
@@ -27,11 +33,19 @@ export async function lockExperiment(folder: string): Promise<() => void> {
       cause,
     });
   }
-  return () => rmSync(file, { force: true });
+  return () => {
+    held.delete(file);
+    rmSync(file, { force: true });
+  };
 }
 
 function take(file: string): void {
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
+  const mine = JSON.stringify({
+    pid: process.pid,
+    started: startOf(process.pid),
+    host: hostname(),
+    at: new Date().toISOString(),
+  } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
       writeFileSync(file, mine, { flag: "wx" });
@@ -67,7 +81,7 @@ function removeStale(file: string, seen: string | undefined): void {
 
 function refuseLiving(text: string | undefined, file: string): void {
   const holder = parseHolder(text);
-  if (holder !== undefined && (holder.host !== hostname() || isAlive(holder))) {
+  if (holder !== undefined && (holder.host !== hostname() || isAlive(holder, file))) {
     throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} is running this experiment`, {
       where: file,
       hint: "Wait for it, or remove the file if that process is gone.",
@@ -93,10 +107,14 @@ function parseHolder(text: string | undefined): Holder | undefined {
   }
 }
 
-function isAlive({ pid, at }: Holder): boolean {
+/** Numbers of processes come again, in containers at once, and clocks jump: neither alone says who holds a lock. */
+function isAlive({ pid, started }: Holder, file: string): boolean {
   if (pid === process.pid) {
-    // Numbers come again, in containers at once: a lock older than this process is that of a former one.
-    return Date.parse(at) >= Date.now() - 1000 * process.uptime();
+    return held.has(file);
+  }
+  const now = startOf(pid);
+  if (started !== undefined && now !== undefined && now !== started) {
+    return false;
   }
   try {
     process.kill(pid, 0);
@@ -104,4 +122,12 @@ function isAlive({ pid, at }: Holder): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** On Linux: the boot, and the ticks since then at which a process started. */
+function startOf(pid: number): string | undefined {
+  // The second field is a name in parentheses, which may hold blanks and parentheses itself.
+  const fields = readText(`/proc/${pid}/stat`)?.split(")").at(-1)?.trim().split(" ");
+  const boot = readText("/proc/sys/kernel/random/boot_id")?.trim();
+  return fields?.[19] === undefined || boot === undefined ? undefined : `${boot} ${fields[19]}`;
 }

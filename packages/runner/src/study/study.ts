@@ -2,6 +2,7 @@
 // same call after any crash goes on where the files end. What failed for a reason that lies in the trial is passed over
 // until it is asked for; what ran out of memory gets a second try without neighbours.
 import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
 import { MerclabError } from "@merclab/core";
@@ -11,6 +12,7 @@ import {
   createTrialFolder,
   experimentFolder,
   readTrial,
+  removeUnfinished,
   type StoredTrial,
   TRIAL_FILES,
   writeJson,
@@ -122,6 +124,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
   const unlock = await lockExperiment(studyFolder);
   try {
+    await removeUnfinished(studyFolder);
     await writeStudy(runsFolder, plan, command);
     const outcome: Counts = { done: 0, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 };
     const tasks = await findTasks(plan, options, outcome);
@@ -143,6 +146,7 @@ async function findTasks(
     const folder = await createTrialFolder(runsFolder, spec);
     const { result, status } = await readTrial(folder);
     if (result !== undefined) {
+      await rm(join(folder, TRIAL_FILES.checkpoint), { force: true }); // where a kill came between result and this
       outcome.done += 1;
       onEvent({ type: "found", spec, folder, result });
     } else if (!retryFailed && isPassedOver(status)) {

@@ -9,7 +9,7 @@ import { type ErrorCode, MerclabError, outputNames, PLUGIN_KINDS, type PluginReg
 import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
-import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import { graphsFolder, readTrial, removeUnfinished, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
@@ -79,6 +79,7 @@ export async function runTrialFolder(
   if (result !== undefined) {
     return { leftTensors: 0, isPaused: false };
   }
+  await removeUnfinished(folder);
   const running: TrialStatus = {
     state: "running",
     attempt: (status?.attempt ?? 0) + 1,
@@ -109,6 +110,8 @@ export async function runTrialFolder(
   } catch (error) {
     await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
     throw error;
+  } finally {
+    journal.close();
   }
 }
 
