@@ -15,7 +15,7 @@ import {
   removeUnfinished,
   type StoredTrial,
   TRIAL_FILES,
-  writeJson,
+  writeStatus,
 } from "../store/experiment-store.ts";
 import type { FailureCause, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { classifyFailure, type Failure, failsAgain, isMemory, nextTry } from "./failures.ts";
@@ -135,6 +135,9 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   }
 }
 
+/** Files that are written side by side, so that the disk syncs many at once. */
+const FOLDERS_AT_ONCE = 64;
+
 /** Makes trial folders, and sorts what is to run from what is not. */
 async function findTasks(
   plan: StudyPlan,
@@ -142,9 +145,11 @@ async function findTasks(
   outcome: Counts,
 ): Promise<{ together: Task[]; alone: Task[] }> {
   const [together, alone]: [Task[], Task[]] = [[], []];
-  for (const spec of plan.trials) {
-    const folder = await createTrialFolder(runsFolder, spec);
-    const { result, status } = await readTrial(folder);
+  const limit = pLimit(FOLDERS_AT_ONCE);
+  const folders = await Promise.all(plan.trials.map((spec) => limit(() => createTrialFolder(runsFolder, spec))));
+  const stored = await Promise.all(folders.map((folder) => limit(() => readTrial(folder))));
+  for (const [at, spec] of plan.trials.entries()) {
+    const { folder, result, status } = stored[at] as StoredTrial;
     if (result !== undefined) {
       await rm(join(folder, TRIAL_FILES.checkpoint), { force: true }); // where a kill came between result and this
       outcome.done += 1;
@@ -302,7 +307,7 @@ async function tryTrial(
   // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
   if (signal.aborted || end.exit === "SIGINT" || status?.state === "cancelled") {
     if (status?.state === "running") {
-      await writeJson(join(folder, TRIAL_FILES.status), { ...status, state: "cancelled", endedAt });
+      await writeStatus(folder, { ...status, state: "cancelled", endedAt });
     }
     onEvent({ type: "cancelled", spec, folder });
     return "cancelled";
@@ -312,7 +317,7 @@ async function tryTrial(
   const failure = classifyFailure({ ...end, printed: endOf(log), systemKilled }, log);
   if (status !== undefined) {
     const ended: TrialStatus = { endedAt, ...status, state: "failed", error: failure.message, cause: failure.cause };
-    const written = writeJson(join(folder, TRIAL_FILES.status), ended);
+    const written = writeStatus(folder, ended);
     await (failure.cause === "storage" ? written.catch(() => undefined) : written);
   }
   return failure;

@@ -2,14 +2,21 @@
 // of the test set is opened when it has ended; `result.json` comes last. Every trial has an engine of its own, which is
 // disposed with it.
 import { appendFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type ErrorCode, MerclabError, outputNames, PLUGIN_KINDS, type PluginRegistry } from "@merclab/core";
 import { type Course, createModel, selectionMetric, trainerOptions, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { modelParts } from "../config/plan.ts";
-import { graphsFolder, readTrial, removeUnfinished, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import {
+  graphsFolder,
+  readTrial,
+  removeUnfinished,
+  storeResult,
+  TRIAL_FILES,
+  writeStatus,
+} from "../store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { scoreTrial } from "./score.ts";
@@ -86,7 +93,7 @@ export async function runTrialFolder(
     pid: process.pid,
     startedAt: new Date().toISOString(),
   };
-  await writeJson(join(folder, TRIAL_FILES.status), running);
+  await writeStatus(folder, running);
   const file = (name: keyof typeof TRIAL_FILES) => join(folder, TRIAL_FILES[name]);
   const journal = attemptJournal(file("journal"), {
     t: "open",
@@ -96,16 +103,18 @@ export async function runTrialFolder(
     ts: Date.now(),
   });
   try {
-    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal, file);
+    const { trialResult, files, leftTensors } = await trainAndScore(spec, site, journal, file);
     if (trialResult === undefined) {
       journal.append({ t: "end", status: "KILLED", ts: Date.now(), reason: "paused" });
-      await writeJson(file("status"), { ...running, state: "cancelled", endedAt: new Date().toISOString() });
+      await writeStatus(folder, { ...running, state: "cancelled", endedAt: new Date().toISOString() });
       return { leftTensors, isPaused: true };
     }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
-    await writeJson(file("result"), trialResult);
-    await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
-    await rm(file("checkpoint"), { force: true });
+    await storeResult(folder, files, trialResult);
+    await Promise.all([
+      writeStatus(folder, { ...running, state: "done", endedAt: new Date().toISOString() }),
+      rm(file("checkpoint"), { force: true }),
+    ]);
     return { leftTensors, isPaused: false };
   } catch (error) {
     await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
@@ -123,7 +132,12 @@ async function recordFailure(
 ): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
   journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
-  await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
+  await writeStatus(dirname(file("spec")), {
+    ...running,
+    state: "failed",
+    endedAt: new Date().toISOString(),
+    error: message,
+  });
   appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
 }
 
@@ -132,7 +146,12 @@ async function trainAndScore(
   site: WorkerSite,
   journal: AttemptJournal,
   file: (name: keyof typeof TRIAL_FILES) => string,
-): Promise<{ trialResult: TrialResult | undefined; leftTensors: number }> {
+): Promise<{
+  trialResult: TrialResult | undefined;
+  /** What is stored beside it, by name. */
+  files: Record<string, string | Uint8Array>;
+  leftTensors: number;
+}> {
   const { config } = spec;
   const { registry } = site;
   refuseChangedCode(config, registry);
@@ -196,11 +215,13 @@ async function trainAndScore(
   ).finally(() => engine.dispose());
   const leftTensors = memory().numTensors - tensorsBefore;
   if (outcome === undefined) {
-    return { trialResult: undefined, leftTensors };
+    return { trialResult: undefined, files: {}, leftTensors };
   }
-  await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
   const scored = scoreTrial(loaded, outcome, metric);
-  await writeFile(file("predictions"), scored.predictionsCsv);
+  const files = {
+    [TRIAL_FILES.testProbabilities]: encodeTestPredictions(dataset.task, outcome.testProbabilities),
+    [TRIAL_FILES.predictions]: scored.predictionsCsv,
+  };
   const selected = outcome.epochs[outcome.selectedEpoch - 1];
   const trialResult: TrialResult = {
     schema: 1,
@@ -218,7 +239,7 @@ async function trainAndScore(
     cost,
     versions: used,
   };
-  return { trialResult, leftTensors };
+  return { trialResult, files, leftTensors };
 }
 
 /** A worker loads plugins itself: what a user saved since the plan was made would train under the old trial's name. */
