@@ -38,6 +38,8 @@ export interface Workplace {
   expWith(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended>;
   /** Starts `exp` as the leader of a process group, as a shell does. */
   start(...args: string[]): Running;
+  /** The same with other environment variables. */
+  startWith(environment: NodeJS.ProcessEnv, ...args: string[]): Running;
   /** Command lines of living processes that speak of this folder: runners and workers. */
   processes(): string[];
   remove(): void;
@@ -99,6 +101,7 @@ export function createWorkplace(): Workplace {
     exp: (...args) => spawnExp({}, args, false).ended,
     expWith: (environment, ...args) => spawnExp(environment, args, false).ended,
     start: (...args) => spawnExp({}, args, true),
+    startWith: (environment, ...args) => spawnExp(environment, args, true),
     processes: () =>
       execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8", maxBuffer: 1e8 })
         .split("\n")

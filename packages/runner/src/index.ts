@@ -51,9 +51,11 @@ export {
   readTrial,
   readTrials,
   type StoredTrial,
+  storeResult,
   TRIAL_FILES,
   trialFolder,
   writeJson,
+  writeStatus,
 } from "./store/experiment-store.ts";
 export {
   type AttemptJournal,

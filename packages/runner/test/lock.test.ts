@@ -54,6 +54,7 @@ test("a living process of this machine is believed, and any of another machine",
 test.each([
   ["a dead process", () => ({ pid: deadPid(), host: hostname(), at: LATER })],
   ["this process' number from a former life", () => ({ pid: process.pid, host: hostname(), at: new Date(0) })],
+  ["this process' number, before the clock jumped back", () => ({ pid: process.pid, host: hostname(), at: LATER })],
   ["nobody: empty", () => ""],
   ["nobody: torn", () => '{"pid":12'],
   ["nobody: other JSON", () => "null"],
@@ -66,6 +67,13 @@ test.each([
   expect(await errorOf(() => lockExperiment(folder))).toMatch("is running this experiment");
   unlock();
   expect(existsSync(join(folder, "run.lock"))).toBe(false);
+});
+
+test.skipIf(process.platform !== "linux")("a number that another process has by now holds nothing", async () => {
+  for (const other of [{ processStart: "1" }, { boot: "11111111-2222-3333-4444-555555555555" }]) {
+    const folder = lockOf({ pid: process.ppid, ...other, host: hostname(), at: LATER });
+    (await lockExperiment(folder))();
+  }
 });
 
 test("a place that cannot be written is a storage error that says what to do", async () => {

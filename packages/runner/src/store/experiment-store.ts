@@ -1,7 +1,7 @@
 // `runs/<experiment>/`: one folder per trial. The folders are the truth; any command can read them at any time.
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
 import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
@@ -66,10 +66,73 @@ export async function readTrial(folder: string): Promise<StoredTrial> {
   return {
     folder,
     spec,
-    status: await readJson<TrialStatus>(join(folder, TRIAL_FILES.status)),
+    status: await readStatus(folder),
     result: await readJson<TrialResult>(join(folder, TRIAL_FILES.result)),
   };
 }
+
+/** undefined as well for the empty file that a power cut may leave. */
+async function readStatus(folder: string): Promise<TrialStatus | undefined> {
+  const file = join(folder, TRIAL_FILES.status);
+  try {
+    return await readJson<TrialStatus>(file);
+  } catch (error) {
+    if (existsSync(file) && statSync(file).size === 0) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Where a trial stands: not synced, since a power cut costs no more than this report. @throws MerclabError `storage` */
+export async function writeStatus(folder: string, status: TrialStatus): Promise<void> {
+  await writeJson(join(folder, TRIAL_FILES.status), status, { fsync: false });
+}
+
+/**
+ * Stores what a trial came to: all files synced, and then, by renaming, `result.json`.
+ *
+ * @param files contents by name
+ * @throws MerclabError `storage`
+ */
+export async function storeResult(
+  folder: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  result: TrialResult,
+): Promise<void> {
+  const file = join(folder, TRIAL_FILES.result);
+  const aside = `${file}.${process.pid}`;
+  const all = { ...files, [basename(aside)]: `${JSON.stringify(result, null, 2)}\n` };
+  try {
+    // Side by side: the disk makes one write of them.
+    await Promise.all(Object.entries(all).map(([name, data]) => writeSynced(join(folder, name), data)));
+    await rename(aside, file);
+  } catch (cause) {
+    await rm(aside, { force: true }).catch(() => undefined);
+    throw cannotWrite(file, cause);
+  }
+}
+
+async function writeSynced(file: string, data: string | Uint8Array): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Removes what processes left that were killed while they wrote a file aside; nobody else may be writing there. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = (await list(folder)).filter((entry) => entry.isFile()).map(({ name }) => name);
+  await Promise.all(
+    names.filter((name) => UNFINISHED.test(name)).map((name) => rm(join(folder, name), { force: true })),
+  );
+}
+
+/** A file's name and a number, as write-file-atomic and checkpoints have it. */
+const UNFINISHED = /\.(json|safetensors)\.\d+(\.tmp)?$/;
 
 /** All trials of an experiment that have a spec; none when it never ran. */
 export async function readTrials(runsFolder: string, experiment: string): Promise<StoredTrial[]> {
@@ -133,18 +196,26 @@ export async function readJson<T>(file: string): Promise<T | undefined> {
 }
 
 /**
- * Written aside, synced and renamed: readers see the old file or the new one, never half of it. Makes the folder.
+ * Written aside, synced unless told otherwise, and renamed: readers see the old file or the new one, never half of it. Makes the folder.
  *
  * @throws MerclabError `storage`
  */
-export async function writeJson(file: string, value: unknown): Promise<void> {
+export async function writeJson(
+  file: string,
+  value: unknown,
+  { fsync = true }: { fsync?: boolean } = {},
+): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+    await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, { fsync });
   } catch (cause) {
-    throw new MerclabError("storage", `cannot write ${file}: ${(cause as Error).message}`, {
-      hint: "Check space and permissions, or give another folder with --runs DIR.",
-      cause,
-    });
+    throw cannotWrite(file, cause);
   }
+}
+
+function cannotWrite(file: string, cause: unknown): MerclabError {
+  return new MerclabError("storage", `cannot write ${file}: ${(cause as Error).message}`, {
+    hint: "Check space and permissions, or give another folder with --runs DIR.",
+    cause,
+  });
 }

@@ -1,6 +1,6 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { MerclabError } from "@merclab/core/errors";
 
 /** Numbers, or the names of those that JSON lacks. */
@@ -26,20 +26,28 @@ export type JournalRecord =
 
 /** The journal of one attempt. */
 export interface AttemptJournal {
+  /** Writes a line at once: what was appended outlives this process. */
   append(record: JournalRecord): void;
   /**
    * Puts in the records of epochs that an earlier attempt trained: as that one wrote them, where it is known, so that
    * their times stay. To be called before any `append`.
    */
   resume(records: readonly JournalRecord[]): void;
+  close(): void;
 }
 
 /** Starts a new attempt, which replaces what an interrupted one left. */
 export function attemptJournal(file: string, open: Extract<JournalRecord, { t: "open" }>): AttemptJournal {
   const earlier = earlierSteps(file);
   const line = (record: JournalRecord): string => `${JSON.stringify(record)}\n`;
-  writeFileSync(file, line(open));
-  const append = (record: JournalRecord): void => appendFileSync(file, line(record));
+  const handle = openSync(file, "w");
+  const append = (record: JournalRecord): void => {
+    const bytes = Buffer.from(line(record));
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(handle, bytes, written);
+    }
+  };
+  append(open);
   return {
     append,
     resume(records) {
@@ -47,16 +55,24 @@ export function attemptJournal(file: string, open: Extract<JournalRecord, { t: "
         append((record.t === "m" ? earlier.get(record.s) : undefined) ?? record);
       }
     },
+    close: () => closeSync(handle),
   };
 }
 
-/** Metrics that the file holds, by step; none where it cannot be read, since it is replaced. */
+/** Metrics that the file holds, by step, as far as it can be read. */
 function earlierSteps(file: string): Map<number, JournalRecord> {
-  try {
-    return new Map(readJournal(file).flatMap((record) => (record.t === "m" ? [[record.s, record] as const] : [])));
-  } catch {
-    return new Map();
+  const steps = new Map<number, JournalRecord>();
+  for (const line of existsSync(file) ? readFileSync(file, "utf8").split("\n") : []) {
+    try {
+      const record = JSON.parse(line) as JournalRecord;
+      if (record.t === "m") {
+        steps.set(record.s, record);
+      }
+    } catch {
+      // Torn or garbled: the epoch is written anew.
+    }
   }
+  return steps;
 }
 
 /** Records up to the last complete line. @throws MerclabError `storage` for a complete line that is no record */

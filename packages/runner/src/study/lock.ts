@@ -4,15 +4,17 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { MerclabError } from "@merclab/core";
+import { MerclabError } from "@merclab/core/errors";
+import { isHere, lives, type ProcessIdentity, thisProcess } from "../process-identity.ts";
 
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
+interface Holder extends ProcessIdentity {
   readonly at: string;
 }
 
 const RUN_LOCK = "run.lock";
+
+/** Locks that this process has. */
+const held = new Set<string>();
 
 /** @returns releases the lock. @throws MerclabError `storage` while another process holds it */
 export async function lockExperiment(folder: string): Promise<() => void> {
@@ -34,12 +36,12 @@ export async function lockExperiment(folder: string): Promise<() => void> {
 /** Who runs an experiment on this machine; undefined when nobody does. */
 export function localRunner(folder: string): Holder | undefined {
   const holder = parseHolder(readText(join(folder, RUN_LOCK)));
-  return holder !== undefined && holder.host === hostname() && isAlive(holder) ? holder : undefined;
+  return holder !== undefined && isHere(holder) && lives(holder) ? holder : undefined;
 }
 
 /** Whether a process runs the experiment. */
 export function isExperimentRunning(folder: string): boolean {
-  return isHeld(parseHolder(readText(join(folder, RUN_LOCK))));
+  return isHeld(parseHolder(readText(join(folder, RUN_LOCK))), join(folder, RUN_LOCK));
 }
 
 /**
@@ -48,11 +50,15 @@ export function isExperimentRunning(folder: string): boolean {
  * @returns releases the lock. @throws MerclabError `storage` while another process holds it
  */
 export function takeLock(file: string, { isForgotten = false, doing = "is running this experiment" } = {}): () => void {
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), at: new Date().toISOString() } satisfies Holder);
+  const mine = JSON.stringify({ ...thisProcess(), at: new Date().toISOString() } satisfies Holder);
   for (let attempt = 0; ; attempt++) {
     try {
       createWhole(file, mine);
-      return () => rmSync(file, { force: true });
+      held.add(file);
+      return () => {
+        held.delete(file);
+        rmSync(file, { force: true });
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 0) {
         throw error;
@@ -97,7 +103,7 @@ function removeStale(file: string, seen: string | undefined, doing: string): voi
 
 function refuseLiving(text: string | undefined, file: string, doing: string): void {
   const holder = parseHolder(text);
-  if (holder !== undefined && isHeld(holder)) {
+  if (holder !== undefined && isHeld(holder, file)) {
     throw new MerclabError("storage", `process ${holder.pid} on ${holder.host} ${doing}`, {
       where: file,
       hint: "Wait for it, or remove the file if that process is gone.",
@@ -105,8 +111,15 @@ function refuseLiving(text: string | undefined, file: string, doing: string): vo
   }
 }
 
-function isHeld(holder: Holder | undefined): boolean {
-  return holder !== undefined && (holder.host !== hostname() || isAlive(holder));
+/** Whoever runs on another machine is believed to live. */
+function isHeld(holder: Holder | undefined, file: string): boolean {
+  if (holder === undefined) {
+    return false;
+  }
+  if (!isHere(holder)) {
+    return holder.host !== hostname();
+  }
+  return holder.pid === process.pid ? held.has(file) : lives(holder);
 }
 
 function readText(file: string): string | undefined {
@@ -124,18 +137,5 @@ function parseHolder(text: string | undefined): Holder | undefined {
     return Number.isSafeInteger(holder?.pid) ? (holder ?? undefined) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive({ pid, at }: Holder): boolean {
-  if (pid === process.pid) {
-    // Numbers come again, in containers at once: a lock older than this process is that of a former one.
-    return Date.parse(at) >= Date.now() - 1000 * process.uptime();
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -2,6 +2,7 @@
 // same call after any crash goes on where the files end. What failed for a reason that lies in the trial is passed over
 // until it is asked for; what ran out of memory gets a second try without neighbours.
 import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
 import { MerclabError } from "@merclab/core";
@@ -11,9 +12,10 @@ import {
   createTrialFolder,
   experimentFolder,
   readTrial,
+  removeUnfinished,
   type StoredTrial,
   TRIAL_FILES,
-  writeJson,
+  writeStatus,
 } from "../store/experiment-store.ts";
 import type { FailureCause, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { isCancelled, withdrawCancel } from "../supervisor/cancel-requests.ts";
@@ -132,6 +134,7 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   const studyFolder = experimentFolder(runsFolder, plan.experiment.name);
   const unlock = await lockExperiment(studyFolder);
   try {
+    await removeUnfinished(studyFolder);
     await writeStudy(runsFolder, plan, { command, ...(given === undefined ? {} : { arguments: given }) });
     const outcome: Counts = { done: 0, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 };
     const tasks = await findTasks(plan, options, outcome);
@@ -146,6 +149,9 @@ export async function runStudy(plan: StudyPlan, options: StudyOptions): Promise<
   }
 }
 
+/** Files that are written side by side, so that the disk syncs many at once. */
+const FOLDERS_AT_ONCE = 64;
+
 /** Makes trial folders, and sorts what is to run from what is not. */
 async function findTasks(
   plan: StudyPlan,
@@ -153,10 +159,13 @@ async function findTasks(
   outcome: Counts,
 ): Promise<{ together: Task[]; alone: Task[] }> {
   const [together, alone]: [Task[], Task[]] = [[], []];
-  for (const spec of plan.trials) {
-    const folder = await createTrialFolder(runsFolder, spec);
-    const { result, status } = await readTrial(folder);
+  const limit = pLimit(FOLDERS_AT_ONCE);
+  const folders = await Promise.all(plan.trials.map((spec) => limit(() => createTrialFolder(runsFolder, spec))));
+  const stored = await Promise.all(folders.map((folder) => limit(() => readTrial(folder))));
+  for (const [at, spec] of plan.trials.entries()) {
+    const { folder, result, status } = stored[at] as StoredTrial;
     if (result !== undefined) {
+      await rm(join(folder, TRIAL_FILES.checkpoint), { force: true }); // where a kill came between result and this
       outcome.done += 1;
       onEvent({ type: "found", spec, folder, result });
     } else if (!retryFailed && isPassedOver(status)) {
@@ -327,7 +336,7 @@ async function tryTrial(
   // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
   if (signal.aborted || end.exit === "SIGINT" || status?.state === "cancelled") {
     if (status?.state === "running") {
-      await writeJson(join(folder, TRIAL_FILES.status), { ...status, state: "cancelled", endedAt });
+      await writeStatus(folder, { ...status, state: "cancelled", endedAt });
     }
     onEvent({ type: "cancelled", spec, folder });
     return "cancelled";
@@ -337,7 +346,7 @@ async function tryTrial(
   const failure = classifyFailure({ ...end, printed: endOf(log), systemKilled }, log);
   if (status !== undefined) {
     const ended: TrialStatus = { endedAt, ...status, state: "failed", error: failure.message, cause: failure.cause };
-    const written = writeJson(join(folder, TRIAL_FILES.status), ended);
+    const written = writeStatus(folder, ended);
     await (failure.cause === "storage" ? written.catch(() => undefined) : written);
   }
   return failure;

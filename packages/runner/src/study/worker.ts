@@ -2,13 +2,21 @@
 // of the test set is opened when it has ended; `result.json` comes last. Every trial has an engine of its own, which is
 // disposed with it.
 import { appendFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type ErrorCode, outputNames } from "@merclab/core";
 import { type Course, selectionMetric, trainTrial, tryModelCost } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { readOrigin } from "../origin/origin.ts";
-import { graphsFolder, readTrial, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import {
+  graphsFolder,
+  readTrial,
+  removeUnfinished,
+  storeResult,
+  TRIAL_FILES,
+  writeJson,
+  writeStatus,
+} from "../store/experiment-store.ts";
 import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialEnvironment, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { storeWeights } from "../stored-model/weights-file.ts";
@@ -79,13 +87,14 @@ export async function runTrialFolder(
   if (result !== undefined) {
     return { leftTensors: 0, isPaused: false };
   }
+  await removeUnfinished(folder);
   const running: TrialStatus = {
     state: "running",
     attempt: (status?.attempt ?? 0) + 1,
     pid: process.pid,
     startedAt: new Date().toISOString(),
   };
-  await writeJson(join(folder, TRIAL_FILES.status), running);
+  await writeStatus(folder, running);
   const file = (name: keyof typeof TRIAL_FILES) => join(folder, TRIAL_FILES[name]);
   const journal = attemptJournal(file("journal"), {
     t: "open",
@@ -96,20 +105,24 @@ export async function runTrialFolder(
   });
   const endSampling = startSampling(file("system"), samplingFrom(process.env));
   try {
-    const { trialResult, leftTensors } = await trainAndScore(spec, site, journal, file).finally(endSampling);
+    const { trialResult, files, leftTensors } = await trainAndScore(spec, site, journal, file).finally(endSampling);
     if (trialResult === undefined) {
       journal.append({ t: "end", status: "KILLED", ts: Date.now(), reason: "paused" });
-      await writeJson(file("status"), { ...running, state: "cancelled", endedAt: new Date().toISOString() });
+      await writeStatus(folder, { ...running, state: "cancelled", endedAt: new Date().toISOString() });
       return { leftTensors, isPaused: true };
     }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
-    await writeJson(file("result"), trialResult);
-    await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
-    await rm(file("checkpoint"), { force: true });
+    await storeResult(folder, files, trialResult);
+    await Promise.all([
+      writeStatus(folder, { ...running, state: "done", endedAt: new Date().toISOString() }),
+      rm(file("checkpoint"), { force: true }),
+    ]);
     return { leftTensors, isPaused: false };
   } catch (error) {
     await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
     throw error;
+  } finally {
+    journal.close();
   }
 }
 
@@ -121,7 +134,12 @@ async function recordFailure(
 ): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
   journal.append({ t: "end", status: "FAILED", ts: Date.now(), reason: message });
-  await writeJson(file("status"), { ...running, state: "failed", endedAt: new Date().toISOString(), error: message });
+  await writeStatus(dirname(file("spec")), {
+    ...running,
+    state: "failed",
+    endedAt: new Date().toISOString(),
+    error: message,
+  });
   appendFileSync(file("log"), `${error instanceof Error ? error.stack : message}\n`);
 }
 
@@ -130,7 +148,12 @@ async function trainAndScore(
   site: WorkerSite,
   journal: AttemptJournal,
   file: (name: keyof typeof TRIAL_FILES) => string,
-): Promise<{ trialResult: TrialResult | undefined; leftTensors: number }> {
+): Promise<{
+  trialResult: TrialResult | undefined;
+  /** What is stored beside it, by name. */
+  files: Record<string, string | Uint8Array>;
+  leftTensors: number;
+}> {
   const { registry } = site;
   refuseChangedCode(spec.config, registry);
   const loaded = await loadPlannedData(spec, site);
@@ -173,14 +196,16 @@ async function trainAndScore(
   ).finally(() => engine.dispose());
   const leftTensors = memory().numTensors - tensorsBefore;
   if (outcome === undefined) {
-    return { trialResult: undefined, leftTensors };
+    return { trialResult: undefined, files: {}, leftTensors };
   }
   if (outcome.weights !== undefined) {
     await storeWeights(file("weights"), outcome.weights, spec, loaded);
   }
-  await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
   const scored = scoreTrial(loaded, outcome, metric);
-  await writeFile(file("predictions"), scored.predictionsCsv);
+  const files = {
+    [TRIAL_FILES.testProbabilities]: encodeTestPredictions(dataset.task, outcome.testProbabilities),
+    [TRIAL_FILES.predictions]: scored.predictionsCsv,
+  };
   const selected = outcome.epochs[outcome.selectedEpoch - 1];
   const trialResult: TrialResult = {
     schema: 1,
@@ -198,5 +223,5 @@ async function trainAndScore(
     cost,
     versions: used,
   };
-  return { trialResult, leftTensors };
+  return { trialResult, files, leftTensors };
 }

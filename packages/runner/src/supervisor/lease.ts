@@ -2,11 +2,11 @@
 // hosts they run. It names its owner, and is broken when that one is certainly gone: on the same machine by the
 // process, elsewhere when its heartbeat has stopped.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
+import { isHere, lives, type ProcessIdentity, thisProcess } from "../process-identity.ts";
 import { TRIAL_FILES } from "../store/experiment-store.ts";
 import type { SchedulerJob } from "./scheduler-job.ts";
 
@@ -14,15 +14,9 @@ export const BEAT_MS = 15_000;
 /** An owner on another host is believed for so long after its last beat: clocks differ, and shared disks lag. */
 const SILENCE_MS = 300_000;
 
-export interface LeaseOwner {
+export interface LeaseOwner extends ProcessIdentity {
   /** Tells this lease from one that the same process held before. */
   readonly token: string;
-  readonly host: string;
-  readonly pid: number;
-  /** When the process started, in ticks since boot; with `boot` and `pidNamespace` only where the system tells. */
-  readonly processStart?: string;
-  readonly boot?: string;
-  readonly pidNamespace?: string;
   /** What runs it, where a scheduler does. */
   readonly job?: SchedulerJob;
   readonly at: string;
@@ -185,64 +179,12 @@ function isAlive(owner: LeaseOwner, silentMs: number, job: SchedulerJob | undefi
       return false;
     }
   }
-  const here = thisProcess();
-  const isHere = owner.host === here.host && owner.boot === here.boot && owner.pidNamespace === here.pidNamespace;
-  return isHere ? lives(owner) : silentMs < SILENCE_MS;
-}
-
-function lives({ pid, processStart }: LeaseOwner): boolean {
-  if (processStart !== undefined) {
-    return startOf(pid) === processStart;
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-type Place = Pick<LeaseOwner, "host" | "pid" | "processStart" | "boot" | "pidNamespace">;
-
-function thisProcess(): Place {
-  const processStart = startOf(process.pid);
-  const boot = readText("/proc/sys/kernel/random/boot_id")?.trim();
-  const pidNamespace = readLink("/proc/self/ns/pid");
-  return {
-    host: hostname(),
-    pid: process.pid,
-    ...(processStart === undefined ? {} : { processStart }),
-    ...(boot === undefined ? {} : { boot }),
-    ...(pidNamespace === undefined ? {} : { pidNamespace }),
-  };
-}
-
-/** Field 22 of /proc/PID/stat (proc(5)); undefined for a process that is gone, or has ended and waits to be reaped. */
-function startOf(pid: number): string | undefined {
-  const text = readText(`/proc/${pid}/stat`);
-  const [state, ...rest] = text?.slice(text.lastIndexOf(")") + 2).split(" ") ?? [];
-  return state === "Z" || state === "X" ? undefined : rest[18];
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-function readLink(file: string): string | undefined {
-  try {
-    return readlinkSync(file);
-  } catch {
-    return undefined;
-  }
+  return isHere(owner) ? lives(owner) : silentMs < SILENCE_MS;
 }
 
 function parseFile<T extends object>(file: string): T | undefined {
   try {
-    return (JSON.parse(readText(file) ?? "") as T | null) ?? undefined;
+    return (JSON.parse(readFileSync(file, "utf8")) as T | null) ?? undefined;
   } catch {
     return undefined;
   }
