@@ -2,6 +2,7 @@
 // runs. A pass sends what the server lacks and can be repeated, interrupted or run twice at once: nothing ends up there
 // a second time.
 import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MlflowApiError } from "mlflow-js-client";
 import pLimit from "p-limit";
 import { experimentFolder, readTrials, type StoredTrial } from "../store/experiment-store.ts";
@@ -65,6 +66,8 @@ export interface Syncer {
 
 /** Runs sent at once: more only wait for each other on the server. */
 const AT_ONCE = 4;
+const FIRST_PAUSE_MS = 250;
+const LAST_PAUSE_MS = 10_000;
 /** @throws MlflowConfigError when the address is none that can be used */
 export function createSyncer(options: SyncerOptions): Syncer {
   const studies = new Map<string, ReturnType<typeof createStudySync>>();
@@ -99,7 +102,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     },
     client: {
       trackingUri: uri,
-      retry: { attempts: Number.POSITIVE_INFINITY, baseMs: 250, capMs: 30_000, maxElapsedMs: patience },
+      retry: { attempts: 5, baseMs: 100, capMs: 2_000, maxElapsedMs: patience },
       ...(fetch && { fetch }),
       ...(env && { env }),
     },
@@ -108,10 +111,29 @@ function createStudySync(experiment: string, options: SyncerOptions) {
   /** What of a trial was sent completely, by the state of its files. */
   const sent = new Map<string, string>();
 
+  let aliveAt = Date.now();
+
+  /** Again and again while waiting may help, until nothing has succeeded for as long as patience lasts. */
+  async function persist<T>(work: () => Promise<T>): Promise<T> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
+      try {
+        const done = await work();
+        aliveAt = Date.now();
+        return done;
+      } catch (error) {
+        const isHopeless = !mayPass(error) || failureKind(error) === "unauthorized";
+        if (signal.aborted || isHopeless || Date.now() + pause - aliveAt > patience) {
+          throw error;
+        }
+      }
+      await sleep(pause, undefined, { signal });
+    }
+  }
+
   async function shipTrial(trial: StoredTrial, isRunning: boolean): Promise<void> {
     const run = trialRuns.get(trial.folder) ?? createTrialRun(site, trial.folder);
     trialRuns.set(trial.folder, run);
-    await run.ship(hasEnded(trial, isRunning));
+    await persist(() => run.ship(hasEnded(trial, isRunning)));
   }
 
   /** A server whose store was emptied, or another one at the same address, has nothing of what was noted. */
@@ -135,6 +157,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
   async function pass(): Promise<SyncedStudy> {
     points = 0;
     runs = 0;
+    aliveAt = Date.now();
     const refused = new Set<string>();
     const failures: unknown[] = [];
     const isRunning = isExperimentRunning(folder);
@@ -142,7 +165,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     const begun = trials.filter(({ status, result }) => status !== undefined || result !== undefined);
     ofRuns = begun.length + 1;
     if (!isKnown) {
-      await forgetLostServer([folder, ...begun.map((trial) => trial.folder)]);
+      await persist(() => forgetLostServer([folder, ...begun.map((trial) => trial.folder)]));
       isKnown = true;
     }
     const limit = pLimit(AT_ONCE);
@@ -179,11 +202,8 @@ function createStudySync(experiment: string, options: SyncerOptions) {
       try {
         const tables = await options.tables(experiment);
         const planned = await plannedTrials(folder, trials);
-        await shipStudyEnd(site, folder, {
-          tables,
-          status: ended,
-          trialFolders: planned.map((trial) => trial.folder),
-        });
+        const trialFolders = planned.map((trial) => trial.folder);
+        await persist(() => shipStudyEnd(site, folder, { tables, status: ended, trialFolders }));
       } catch (error) {
         if (signal.aborted || mayPass(error) || failureKind(error) === "internal") {
           throw error;
