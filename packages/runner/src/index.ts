@@ -57,7 +57,6 @@ export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
-export { failureKind } from "./tracking/failures.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export {
   createSyncer,
@@ -68,4 +67,4 @@ export {
 } from "./tracking/syncer.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
-export { type Difference, type Verification, verifyStudy } from "./tracking/verify.ts";
+export type { Difference, Verification } from "./tracking/verify.ts";

@@ -6,7 +6,6 @@ import { experimentFolder, TRIAL_FILES } from "../src/store/experiment-store.ts"
 import { takeLock } from "../src/study/lock.ts";
 import { readRejected } from "../src/tracking/rejected.ts";
 import { createSyncer, type SyncerOptions } from "../src/tracking/syncer.ts";
-import { verifyStudy } from "../src/tracking/verify.ts";
 import { type StoredRun, startTrackingServer, type TrackingServer } from "./tracking-server.ts";
 import { createTrial, type Trial, temporaryFolder, trialSpec, writeStudyFile } from "./tracking-study.ts";
 
@@ -166,7 +165,7 @@ describe("a pass", () => {
 
 describe("what cannot be sent", () => {
   test("is halved down to the record, kept with the reason, and keeps back nothing else", async () => {
-    const { server, runsFolder, syncer, begin } = await prepare();
+    const { server, syncer, begin } = await prepare();
     const trial = await begin(0, 2);
     appendFileSync(join(trial.folder, TRIAL_FILES.journal), '{"t":"m","s":2.5,"ts":5,"v":{"train/loss":1}}\n');
     trial.epoch(3);
@@ -174,7 +173,7 @@ describe("what cannot be sent", () => {
     server.refusal = ({ key, step }) => (key === "train/loss" && step === 1 ? "poison" : undefined);
     const sync = syncer();
     expect(await sync.pass(STUDY)).toMatchObject({ rejected: 2, refused: [], ended: "FINISHED" });
-    const rejected = readRejected(trial.folder, sync.site(STUDY));
+    const rejected = readRejected(trial.folder, { trackingUri: server.uri, experiment: STUDY });
     expect(rejected).toMatchObject([
       { kind: "metric", record: { key: "train/loss", step: 1 }, message: expect.stringContaining("poison") },
       { kind: "metric", record: { key: "train/loss", step: 2.5 }, message: expect.stringContaining("integer") },
@@ -185,7 +184,7 @@ describe("what cannot be sent", () => {
     // Again from nothing: the same two, once.
     rmSync(join(trial.folder, "tracking"), { recursive: true });
     expect(await syncer().pass(STUDY)).toMatchObject({ rejected: 2 });
-    expect((await verifyStudy(sync.site(STUDY), runsFolder)).differences).toEqual([]);
+    expect((await sync.verify(STUDY)).differences).toEqual([]);
   });
 
   test("garbled lines are kept, a torn last line is waited for", async () => {
@@ -200,9 +199,9 @@ describe("what cannot be sent", () => {
     appendFileSync(journal, '{"t":"m","s":3,"ts":');
     const sync = syncer();
     expect(await sync.pass(STUDY)).toMatchObject({ rejected: 3 });
-    expect(readRejected(trial.folder, sync.site(STUDY)).map(({ message }) => message)).toEqual(
-      [3, 4, 5].map((line) => `line ${line} is no record`),
-    );
+    expect(
+      readRejected(trial.folder, { trackingUri: server.uri, experiment: STUDY }).map(({ message }) => message),
+    ).toEqual([3, 4, 5].map((line) => `line ${line} is no record`));
     const epochs = () => pointNames(named(server, "iemocap sdt seed 0")).filter((name) => name.startsWith("train/"));
     expect(epochs()).toEqual(["train/loss@1", "train/loss@2"]);
     appendFileSync(journal, '9,"v":{"train/loss":0.5}}\n');
@@ -247,12 +246,11 @@ describe("what cannot be sent", () => {
 });
 
 test("verification finds what is missing, different and doubled", async () => {
-  const { server, runsFolder, syncer, finish } = await prepare();
+  const { server, syncer, finish } = await prepare();
   const { spec } = await finish(0);
   const sync = syncer();
   await sync.pass(STUDY);
-  const site = sync.site(STUDY);
-  expect((await verifyStudy(site, runsFolder)).differences).toEqual([]);
+  expect((await sync.verify(STUDY)).differences).toEqual([]);
   const run = named(server, "iemocap sdt seed 0");
   for (const [name, point] of [...run.points]) {
     if (point.key === "train/loss" && point.step === 1) {
@@ -266,7 +264,7 @@ test("verification finds what is missing, different and doubled", async () => {
     }
   }
   const trial = spec.id;
-  expect((await verifyStudy(site, runsFolder)).differences).toEqual([
+  expect((await sync.verify(STUDY)).differences).toEqual([
     { trial, metric: "train/loss", stored: 3, onServer: 2, missing: 1, doubled: 0 },
     { trial, metric: "valid/weighted-f1", stored: 3, onServer: 4, missing: 0, doubled: 1 },
     { trial, metric: "seconds", stored: 1, onServer: 1, missing: 1, doubled: 0 },

@@ -1,6 +1,6 @@
 // `exp sync`: stored studies to an MLflow server.
 import { MerclabError, nearestName } from "@merclab/core";
-import { readExperimentNames, type SyncedStudy, type Syncer, type Verification, verifyStudy } from "@merclab/runner";
+import { readExperimentNames, type SyncedStudy, type Syncer, type Verification } from "@merclab/runner";
 import { Command } from "commander";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
@@ -62,7 +62,7 @@ async function sync(experiment: string | undefined, options: SyncOptions): Promi
     const verified: Verification[] = [];
     if (options.verify === true) {
       for (const study of studies) {
-        verified.push(await verifyStudy(syncer.site(study.experiment), runs));
+        verified.push(await syncer.verify(study.experiment));
       }
     }
     report(syncer, studies, options.verify === true ? verified : undefined, options.json === true);

@@ -8,13 +8,14 @@ import pLimit from "p-limit";
 import { experimentFolder, readTrials, type StoredTrial } from "../store/experiment-store.ts";
 import { isExperimentRunning } from "../study/lock.ts";
 import { plannedTrials } from "../study/study-file.ts";
-import { createSite, type StudySite } from "./destination.ts";
+import { createSite } from "./destination.ts";
 import { failureKind, mayPass } from "./failures.ts";
 import { readRejected } from "./rejected.ts";
 import { type StudyTable, shipStudyEnd } from "./study-run.ts";
 import { type EndStatus, readTracking, type TrackingFile, trackingFile } from "./tracking-file.ts";
 import { createTrialRun, type TrialRun } from "./trial-run.ts";
 import { hasEnded, stateOf, studyEnding } from "./trial-state.ts";
+import { type Verification, verifyStudy } from "./verify.ts";
 
 export interface SyncerOptions {
   readonly runsFolder: string;
@@ -60,8 +61,8 @@ export interface Syncer {
   readonly trackingUri: string;
   /** Sends what the server lacks of an experiment. Rejects when the server cannot be reached, or lets nobody in. */
   pass(experiment: string): Promise<SyncedStudy>;
-  /** Where the study is on the server. */
-  site(experiment: string): StudySite;
+  /** Compares what was sent with what the server holds. */
+  verify(experiment: string): Promise<Verification>;
 }
 
 /** Runs sent at once: more only wait for each other on the server. */
@@ -81,7 +82,7 @@ export function createSyncer(options: SyncerOptions): Syncer {
   return {
     trackingUri,
     pass: (experiment) => study(experiment).pass(),
-    site: (experiment) => study(experiment).site,
+    verify: (experiment) => study(experiment).verify(),
   };
 }
 
@@ -222,7 +223,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     };
   }
 
-  return { site, pass };
+  return { site, pass, verify: () => verifyStudy(site, runsFolder, persist) };
 }
 
 function firstLine(error: unknown): string {
