@@ -1,6 +1,6 @@
 // `exp run`: plan, train what is missing, print tables.
 import { resolve } from "node:path";
-import { missingTrials, planSchedule, runStudy } from "@merclab/runner";
+import { missingTrials, planSchedule, runStudy, samplingFrom } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
@@ -32,6 +32,7 @@ interface RunOptions extends PlanOptions {
 }
 
 async function run(name: string, overrides: string[], options: RunOptions): Promise<number> {
+  samplingFrom(process.env); // what is wrong with it is told before anything starts
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
   printNote(dataLine(plan));

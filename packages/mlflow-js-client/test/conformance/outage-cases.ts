@@ -118,24 +118,6 @@ export function outageCases(given: () => Conformance): void {
       Object.fromEntries(runIds.map((id, index) => [id, ["FINISHED", `${index}`, 49, index, "meld"]])),
     );
   }, 120_000);
-
-  it("a dozen processes that create one run at the same moment end up with one", async () => {
-    const { server, experimentId, unique } = given();
-    const uniqueTag = { key: "exp.run_key", value: unique("race") };
-    const clients = Array.from({ length: 12 }, () => new MlflowClient({ trackingUri: server.uri, env: {}, retry }));
-    const runs = await Promise.all(clients.map((client) => client.createRun(experimentId, { uniqueTag })));
-    expect(new Set(runs.map(({ info }) => info.runId)).size).toBe(1);
-    const found: string[] = [];
-    const filter = `tags.\`exp.run_key\` = '${uniqueTag.value}'`;
-    for await (const { info } of given().client.searchRuns({
-      experimentIds: [experimentId],
-      filter,
-      viewType: "ALL",
-    })) {
-      found.push(info.runId);
-    }
-    expect(found).toEqual([runs[0]?.info.runId]);
-  }, 60_000);
 }
 
 const READ_RUNS = `
