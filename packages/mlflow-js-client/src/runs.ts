@@ -7,7 +7,7 @@ import { MlflowDeletedError, MlflowLimitError } from "./errors.ts";
 import { type CallOptions, hadNoEffect, isRetryable, type MlflowHttp, repeatAfter } from "./http.ts";
 import { checkTime, type Limits, type LongValues } from "./limits.ts";
 import { paginate } from "./pages.ts";
-import { type RetryVerdict, sleep, withRetry } from "./retry.ts";
+import { type RetryVerdict, withRetry } from "./retry.ts";
 import { tagEquals } from "./search-filter.ts";
 import { RUN_STATUSES, type Run, type RunInfo, type RunStatus, type Tag, type ViewType } from "./types.ts";
 
@@ -70,36 +70,8 @@ export async function createRun(
     const lost = isRetryable(error) && error.endpoint === "createRun" && !hadNoEffect(error);
     return lost ? repeatAfter(error) : { repeat: false };
   };
-  const find = (but?: string) => findByTag(http, experimentId, uniqueTag, call, but);
-  const findOrCreate = async () => (await find()) ?? (await createAlone(http, create, find, uniqueTag, call));
+  const findOrCreate = async () => (await findByTag(http, experimentId, uniqueTag, call)) ?? (await create());
   return withRetry(http.retry, judge, findOrCreate, call.signal);
-}
-
-/** Rounds in which every process that met another one withdrew; each waits a time of its own before the next. */
-const MAX_ROUNDS = 20;
-const ROUND_MS = 100;
-
-/**
- * Creates a run that bears the tag alone. Whoever sees another one beside the own withdraws it, so that of several
- * processes that create one at the same moment at most one keeps its own, the one that saw none.
- */
-async function createAlone(
-  http: MlflowHttp,
-  create: () => Promise<Run>,
-  find: (but?: string) => Promise<Run | undefined>,
-  tag: Tag,
-  call: CallOptions,
-): Promise<Run> {
-  for (let round = 1; ; round++) {
-    const run = await create();
-    const { runId } = run.info;
-    if (round > MAX_ROUNDS || (await find(runId)) === undefined) return run;
-    await http.call("deleteTag", { run_id: runId, key: tag.key }, call); // not to be found as a deleted run
-    await http.call("deleteRun", { run_id: runId }, call);
-    await sleep(http.retry.random() * ROUND_MS * round, call.signal);
-    const other = await find();
-    if (other !== undefined) return other;
-  }
 }
 
 export async function getRun(http: MlflowHttp, runId: string, call: CallOptions): Promise<Run> {
@@ -150,13 +122,12 @@ export function searchRuns(http: MlflowHttp, options: SearchRunsOptions): AsyncG
   });
 }
 
-/** The oldest active run with exactly this tag, other than `but`; some databases compare without case, hence the second look. */
+/** The oldest active run with exactly this tag; some databases compare without case, hence the second look. */
 async function findByTag(
   http: MlflowHttp,
   experimentId: string,
   tag: Tag,
   call: CallOptions,
-  but?: string,
 ): Promise<Run | undefined> {
   let deleted: Run | undefined;
   const options = {
@@ -165,7 +136,7 @@ async function findByTag(
     viewType: "ALL",
   } as const;
   for await (const run of searchRuns(http, { ...call, ...options, experimentIds: [experimentId], pageSize: 100 })) {
-    if (run.data.tags.get(tag.key) !== tag.value || run.info.runId === but) continue;
+    if (run.data.tags.get(tag.key) !== tag.value) continue;
     if (run.info.lifecycleStage === "active") return run;
     deleted ??= run;
   }

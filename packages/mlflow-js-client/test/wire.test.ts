@@ -56,10 +56,14 @@ describe("retry", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("repeats a 400 that says the server ran out of database connections, and no other 400", async () => {
-    const message = "QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00";
+  it.each([
+    ["the server ran out of connections", "QueuePool limit of size 5 overflow 10 reached, connection timed out"],
+    ["another run recorded the dataset (SQLite)", "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.name"],
+    ["it did (PostgreSQL)", 'duplicate key value violates unique constraint "dataset_pk" [SQL: …]'],
+    ["it did (MySQL)", "(1062, \"Duplicate entry '1-meld-d' for key 'datasets.PRIMARY'\")"],
+  ])("repeats a 400 that says that %s, and no other 400", async (_, message) => {
     const refusal = (text: string) => ({ status: 400, body: { error_code: "BAD_REQUEST", message: text } });
-    const { server, client } = await scripted([refusal(message), { body: RUN }]);
+    const { server, client } = await scripted([refusal(message), { body: RUN }], { retry: quick });
     expect((await client.getRun("r")).info.experimentId).toBe("7");
     expect(server.requests).toHaveLength(2);
     const { client: wrong } = await scripted([refusal("no such thing"), { body: RUN }]);

@@ -111,7 +111,7 @@ export {
 } from "./study/study.ts";
 export { findStaleTrials, readStudy, removeTrials, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
-export { failureKind } from "./tracking/failures.ts";
+export { type Sampling, samplingFrom } from "./system-metrics/sampler.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export {
   createSyncer,
@@ -122,11 +122,7 @@ export {
 } from "./tracking/syncer.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
-export {
-  type Difference as SyncDifference,
-  type Verification as SyncVerification,
-  verifyStudy,
-} from "./tracking/verify.ts";
+export type { Difference as SyncDifference, Verification as SyncVerification } from "./tracking/verify.ts";
 export type { Comparison, Difference } from "./verify/compare.ts";
 export {
   type Verdict,

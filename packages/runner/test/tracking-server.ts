@@ -9,6 +9,7 @@ export interface StoredRun {
   readonly startTime: number;
   status: string;
   endTime: number | undefined;
+  lifecycle: string;
   readonly tags: Map<string, string>;
   readonly params: Map<string, string>;
   /** Identified like the server does it, by key, step, time and value. */
@@ -32,6 +33,8 @@ export interface TrackingServer {
   readonly runs: readonly StoredRun[];
   /** Paths of all requests. */
   readonly requests: string[];
+  /** Asked for each metric, param and tag of a batch; what it answers is why the batch is refused. */
+  refusal: (entry: Readonly<Record<string, unknown>>) => string | undefined;
   /** Asked for each request. */
   fault: (path: string) => Fault | undefined;
   start(): Promise<void>;
@@ -77,6 +80,7 @@ export async function startTrackingServer(): Promise<TrackingServer> {
         startTime: Number(body.start_time),
         status: "RUNNING",
         endTime: undefined,
+        lifecycle: "active",
         tags: new Map(),
         params: new Map(),
         points: new Map(),
@@ -109,8 +113,15 @@ export async function startTrackingServer(): Promise<TrackingServer> {
           run.inputs.set(`${name} ${digest}`, input);
         }
         return [200, {}];
+      case "/metrics/get-history": {
+        const metrics = [...run.points.values()].filter(({ key }) => key === query.get("metric_key"));
+        return [200, { metrics }];
+      }
+      case "/runs/delete":
+        run.lifecycle = "deleted";
+        return [200, {}];
       case "/runs/log-batch":
-        return logBatch(run, body, half);
+        return refuseBatch(body, self.refusal) ?? logBatch(run, body, half);
       default:
         return [404, { error_code: "ENDPOINT_NOT_FOUND", message: path }];
     }
@@ -122,6 +133,7 @@ export async function startTrackingServer(): Promise<TrackingServer> {
     },
     runs,
     requests,
+    refusal: () => undefined,
     fault: () => undefined,
     async start() {
       server = createServer(async (incoming, outgoing) => {
@@ -156,6 +168,12 @@ export async function startTrackingServer(): Promise<TrackingServer> {
   };
   await self.start();
   return self;
+}
+
+function refuseBatch(body: Body, refusal: TrackingServer["refusal"]): [number, Body] | undefined {
+  const entries = [body.metrics, body.params, body.tags].flatMap((each) => (each ?? []) as Record<string, unknown>[]);
+  const message = entries.map(refusal).find((each) => each !== undefined);
+  return message === undefined ? undefined : [400, { error_code: "INVALID_PARAMETER_VALUE", message }];
 }
 
 function logBatch(run: StoredRun, body: Body, half: boolean): [number, Body] {
@@ -196,7 +214,7 @@ function wireRun(run: StoredRun) {
       status: run.status,
       start_time: run.startTime,
       artifact_uri: `mlflow-artifacts:/${run.runId}`,
-      lifecycle_stage: "active",
+      lifecycle_stage: run.lifecycle,
     },
     data: { metrics: [...latest.values()], params: pairs(run.params), tags: pairs(run.tags) },
   };

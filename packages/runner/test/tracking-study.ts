@@ -76,6 +76,8 @@ export interface Trial {
   begin(attempt: number, ts: number): void;
   /** An epoch's record, at `ts` of the attempt plus the epoch. */
   epoch(epoch: number): void;
+  /** Writes that it runs. */
+  run(): Promise<void>;
   /** Writes the result and the end of the journal. */
   finish(epochs: number): Promise<void>;
   fail(error: string): Promise<void>;
@@ -113,6 +115,7 @@ export async function createTrial(runsFolder: string, spec: TrialSpec): Promise<
       const v = { "train/loss": loss(seed, epoch), "valid/weighted-f1": f1(seed, epoch) };
       journal?.append({ t: "m", s: epoch, ts: startedAt + epoch, v });
     },
+    run: () => status("running", { pid: process.pid }),
     async finish(epochs) {
       const openedAt = startedAt + 500;
       await writeJson(join(folder, TRIAL_FILES.result), trialResult(spec, epochs, openedAt));

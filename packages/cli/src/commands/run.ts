@@ -14,6 +14,7 @@ import {
   readTrials,
   runStudy,
   type StudyOutcome,
+  samplingFrom,
   shellWord,
 } from "@merclab/runner";
 import { Command, Option } from "commander";
@@ -140,6 +141,7 @@ function refuseLocalOptions({ jobs, threads, ...options }: RunOptions, { name }:
 }
 
 async function runHere(name: string, overrides: readonly string[], options: RunOptions): Promise<number> {
+  samplingFrom(process.env); // what is wrong with it is told before anything starts
   const { site, plan } = await openPlan(name, overrides, options);
   const { places } = site;
   printNote(dataLine(plan));

@@ -1,12 +1,6 @@
 // `exp sync`: stored studies to an MLflow server.
 import { MerclabError, nearestName } from "@merclab/core";
-import {
-  readExperimentNames,
-  type SyncedStudy,
-  type Syncer,
-  type SyncVerification,
-  verifyStudy,
-} from "@merclab/runner";
+import { readExperimentNames, type SyncedStudy, type Syncer, type SyncVerification } from "@merclab/runner";
 import { Command } from "commander";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
@@ -68,7 +62,7 @@ async function sync(experiment: string | undefined, options: SyncOptions): Promi
     const verified: SyncVerification[] = [];
     if (options.verify === true) {
       for (const study of studies) {
-        verified.push(await verifyStudy(syncer.site(study.experiment), runs));
+        verified.push(await syncer.verify(study.experiment));
       }
     }
     report(syncer, studies, options.verify === true ? verified : undefined, options.json === true);

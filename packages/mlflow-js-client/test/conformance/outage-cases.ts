@@ -93,32 +93,44 @@ export function outageCases(given: () => Conformance): void {
     await expect(once.createRun("0")).rejects.toMatchObject({ kind: "network", code: "TIMEOUT", unsent: false });
   });
 
-  it("52 a dozen trials at once into one server", async () => {
+  it("52 a hundred trials at once into one server, read back by Python", async () => {
     const { server, unique } = given();
-    // Not the hundred of the case: the server has 15 connections to its database, and what waits for one longer than
-    // 30 s gets 400, so that a hundred take minutes.
-    const client = new MlflowClient({ trackingUri: server.uri, env: {}, retry, timeoutMs: 60_000 });
-    const { experimentId } = await client.getOrCreateExperiment(unique("dozen"));
-    const trials = Array.from({ length: 12 }, (_, index) => index);
+    const client = new MlflowClient({ trackingUri: server.uri, env: {}, retry });
+    const name = unique("hundred");
+    const { experimentId } = await client.getOrCreateExperiment(name);
+    const trials = Array.from({ length: 100 }, (_, index) => index);
+    const dataset = { name: "meld", digest: "d", sourceType: "code", source: "{}" }; // all at once: the same one
+    const started = performance.now();
     const runIds = await Promise.all(
       trials.map(async (index) => {
         const uniqueTag = { key: "exp.run_key", value: `trial-${index}` };
         const { info } = await client.createRun(experimentId, { uniqueTag });
         const metrics = Array.from({ length: 50 }, (_, step) => ({ key: "m", value: index, step }));
         await client.logBatch(info.runId, { metrics, params: [{ key: "index", value: `${index}` }] });
+        await client.logInputs(info.runId, [{ dataset }]);
         await client.setTerminated(info.runId);
         return info.runId;
       }),
     );
-    const found = new Map<string, string>();
-    for await (const { info, data } of client.searchRuns({ experimentIds: [experimentId] })) {
-      expect([info.status, data.metrics.get("m")?.step]).toEqual(["FINISHED", 49]);
-      found.set(info.runId, data.params.get("index") ?? "");
-    }
-    expect(runIds.map((id) => found.get(id))).toEqual(trials.map(String));
-    expect(found.size).toBe(12);
+    console.log(`a hundred trials at once: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    const found = JSON.parse(await python(server, READ_RUNS, experimentId)) as Record<string, unknown>;
+    expect(found).toEqual(
+      Object.fromEntries(runIds.map((id, index) => [id, ["FINISHED", `${index}`, 49, index, "meld"]])),
+    );
   }, 120_000);
 }
+
+const READ_RUNS = `
+import json, sys
+from mlflow import MlflowClient
+found = {}
+for run in MlflowClient(sys.argv[1]).search_runs([sys.argv[2]]):
+  metric = run.data.metrics["m"]
+  inputs = [i.dataset.name for i in run.inputs.dataset_inputs]
+  history = MlflowClient(sys.argv[1]).get_metric_history(run.info.run_id, "m")
+  found[run.info.run_id] = [run.info.status, run.data.params["index"], history[-1].step, metric, *inputs]
+print(json.dumps(found))
+`;
 
 const READ_FILE = `
 import hashlib, json, sys

@@ -2,18 +2,20 @@
 // runs. A pass sends what the server lacks and can be repeated, interrupted or run twice at once: nothing ends up there
 // a second time.
 import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MlflowApiError } from "mlflow-js-client";
 import pLimit from "p-limit";
 import { experimentFolder, readTrials, type StoredTrial } from "../store/experiment-store.ts";
 import { isExperimentRunning } from "../study/lock.ts";
 import { plannedTrials } from "../study/study-file.ts";
-import { createSite, type StudySite } from "./destination.ts";
+import { createSite } from "./destination.ts";
 import { failureKind, mayPass } from "./failures.ts";
 import { readRejected } from "./rejected.ts";
 import { type StudyTable, shipStudyEnd } from "./study-run.ts";
 import { type EndStatus, readTracking, type TrackingFile, trackingFile } from "./tracking-file.ts";
 import { createTrialRun, type TrialRun } from "./trial-run.ts";
 import { hasEnded, stateOf, studyEnding } from "./trial-state.ts";
+import { type Verification, verifyStudy } from "./verify.ts";
 
 export interface SyncerOptions {
   readonly runsFolder: string;
@@ -59,12 +61,14 @@ export interface Syncer {
   readonly trackingUri: string;
   /** Sends what the server lacks of an experiment. Rejects when the server cannot be reached, or lets nobody in. */
   pass(experiment: string): Promise<SyncedStudy>;
-  /** Where the study is on the server. */
-  site(experiment: string): StudySite;
+  /** Compares what was sent with what the server holds. */
+  verify(experiment: string): Promise<Verification>;
 }
 
 /** Runs sent at once: more only wait for each other on the server. */
 const AT_ONCE = 4;
+const FIRST_PAUSE_MS = 250;
+const LAST_PAUSE_MS = 10_000;
 /** @throws MlflowConfigError when the address is none that can be used */
 export function createSyncer(options: SyncerOptions): Syncer {
   const studies = new Map<string, ReturnType<typeof createStudySync>>();
@@ -78,7 +82,7 @@ export function createSyncer(options: SyncerOptions): Syncer {
   return {
     trackingUri,
     pass: (experiment) => study(experiment).pass(),
-    site: (experiment) => study(experiment).site,
+    verify: (experiment) => study(experiment).verify(),
   };
 }
 
@@ -99,7 +103,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     },
     client: {
       trackingUri: uri,
-      retry: { attempts: Number.POSITIVE_INFINITY, baseMs: 250, capMs: 30_000, maxElapsedMs: patience },
+      retry: { attempts: 5, baseMs: 100, capMs: 2_000, maxElapsedMs: patience },
       ...(fetch && { fetch }),
       ...(env && { env }),
     },
@@ -108,10 +112,29 @@ function createStudySync(experiment: string, options: SyncerOptions) {
   /** What of a trial was sent completely, by the state of its files. */
   const sent = new Map<string, string>();
 
+  let aliveAt = Date.now();
+
+  /** Again and again while waiting may help, until nothing has succeeded for as long as patience lasts. */
+  async function persist<T>(work: () => Promise<T>): Promise<T> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
+      try {
+        const done = await work();
+        aliveAt = Date.now();
+        return done;
+      } catch (error) {
+        const isHopeless = !mayPass(error) || failureKind(error) === "unauthorized";
+        if (signal.aborted || isHopeless || Date.now() + pause - aliveAt > patience) {
+          throw error;
+        }
+      }
+      await sleep(pause, undefined, { signal });
+    }
+  }
+
   async function shipTrial(trial: StoredTrial, isRunning: boolean): Promise<void> {
     const run = trialRuns.get(trial.folder) ?? createTrialRun(site, trial.folder);
     trialRuns.set(trial.folder, run);
-    await run.ship(hasEnded(trial, isRunning));
+    await persist(() => run.ship(hasEnded(trial, isRunning)));
   }
 
   /** A server whose store was emptied, or another one at the same address, has nothing of what was noted. */
@@ -135,6 +158,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
   async function pass(): Promise<SyncedStudy> {
     points = 0;
     runs = 0;
+    aliveAt = Date.now();
     const refused = new Set<string>();
     const failures: unknown[] = [];
     const isRunning = isExperimentRunning(folder);
@@ -142,7 +166,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     const begun = trials.filter(({ status, result }) => status !== undefined || result !== undefined);
     ofRuns = begun.length + 1;
     if (!isKnown) {
-      await forgetLostServer([folder, ...begun.map((trial) => trial.folder)]);
+      await persist(() => forgetLostServer([folder, ...begun.map((trial) => trial.folder)]));
       isKnown = true;
     }
     const limit = pLimit(AT_ONCE);
@@ -179,11 +203,8 @@ function createStudySync(experiment: string, options: SyncerOptions) {
       try {
         const tables = await options.tables(experiment);
         const planned = await plannedTrials(folder, trials);
-        await shipStudyEnd(site, folder, {
-          tables,
-          status: ended,
-          trialFolders: planned.map((trial) => trial.folder),
-        });
+        const trialFolders = planned.map((trial) => trial.folder);
+        await persist(() => shipStudyEnd(site, folder, { tables, status: ended, trialFolders }));
       } catch (error) {
         if (signal.aborted || mayPass(error) || failureKind(error) === "internal") {
           throw error;
@@ -202,7 +223,7 @@ function createStudySync(experiment: string, options: SyncerOptions) {
     };
   }
 
-  return { site, pass };
+  return { site, pass, verify: () => verifyStudy(site, runsFolder, persist) };
 }
 
 function firstLine(error: unknown): string {

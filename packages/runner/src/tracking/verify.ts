@@ -28,8 +28,16 @@ export interface Verification {
   readonly differences: readonly Difference[];
 }
 
-/** Only trials that were sent; what a server holds beyond the folder, of an attempt that went further, is no difference. */
-export async function verifyStudy(site: StudySite, runsFolder: string): Promise<Verification> {
+/**
+ * Only trials that were sent; what a server holds beyond the folder, of an attempt that went further, is no difference.
+ *
+ * @param patiently does what may have to be repeated
+ */
+export async function verifyStudy(
+  site: StudySite,
+  runsFolder: string,
+  patiently: <T>(work: () => Promise<T>) => Promise<T>,
+): Promise<Verification> {
   const differences: Difference[] = [];
   let metrics = 0;
   let points = 0;
@@ -54,7 +62,7 @@ export async function verifyStudy(site: StudySite, runsFolder: string): Promise<
     for (const [metric, steps] of stored) {
       metrics += 1;
       points += steps.size;
-      const difference = await compare(site, noted.runId, metric, steps);
+      const difference = await patiently(() => compare(site, noted.runId, metric, steps));
       if (difference.missing > 0 || difference.doubled > 0) {
         differences.push({ trial: spec.id, metric, stored: steps.size, ...difference });
       }
