@@ -11,6 +11,8 @@ export {
   type Dataset,
   type Dialogue,
   type FeatureScale,
+  guardTestLabels,
+  hasVisibleLabels,
   type LoadedDataset,
   type ModalityInfo,
   type Seal,

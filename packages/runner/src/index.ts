@@ -1,3 +1,6 @@
+export { type Bill, type BilledTrial, billKey, type Cost, estimateBill } from "./bill/bill.ts";
+export { type DiskUse, expectedDiskUse, storedDiskUse } from "./bill/disk.ts";
+export { probeTrial, type TrialProbe } from "./bill/probe-trial.ts";
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
 export type { LoadedPart, PlanSite } from "./config/datasets.ts";
 export {

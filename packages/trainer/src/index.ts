@@ -2,6 +2,7 @@ export { type Checkpoint, type Checkpoints, checkpointFile } from "./checkpoint.
 export { type Cost, fusionCost, modelCost, STANDARD_BATCH, tryModelCost } from "./cost.ts";
 export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
+export { type Pace, probePace } from "./probe.ts";
 export type { SelectedWeights } from "./selected-weights.ts";
 export { SELECTION_METRICS, selectionMetric, type TrainerOptions, trainerOptions } from "./settings.ts";
 export { createShower, type Shower, type ShownArray } from "./shown.ts";

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { checkpointOption } from "./checkpoint-option.ts";
 import { keepWeightsOption } from "./keep-weights-option.ts";
 import { parseCount } from "./parse-numbers.ts";
+import { trialProbeCommand } from "./trial-probe.ts";
 import { trialRunCommand } from "./trial-run.ts";
 import type { WorkOptions } from "./trial-work.ts";
 
@@ -19,5 +20,9 @@ export function trialCommand(): Command {
       // Loaded here, since a supervisor needs none of it.
       await (await import("./trial-work.ts")).work(options);
     });
-  return new Command("trial").description("Run single trials").addCommand(trialRunCommand()).addCommand(work);
+  return new Command("trial")
+    .description("Run single trials")
+    .addCommand(trialRunCommand())
+    .addCommand(work)
+    .addCommand(trialProbeCommand());
 }

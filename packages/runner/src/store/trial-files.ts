@@ -60,6 +60,8 @@ export interface TrialStatus {
   readonly error?: string;
   /** Of a failed trial; absent in those of older versions. */
   readonly cause?: FailureCause;
+  /** Peak memory of the process that ran it, trials that it ran before included. Absent before it is done. */
+  readonly peakBytes?: number;
 }
 
 /** `environment.json`: what the last attempt of a trial ran on. */

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import {
   type Dataset,
   type Engine,
+  guardTestLabels,
   type LoadedDataset,
   MerclabError,
   PLUGIN_KINDS,
@@ -27,7 +28,7 @@ export async function loadData(
 ): Promise<{ readonly loaded: LoadedDataset; readonly folder: string | undefined }> {
   const plugin = registry.get("dataset", dataset.name);
   const source = plugin.create(plugin.options.parse(dataset.options), { dataRoot });
-  return { loaded: await source.load(), folder: source.folder };
+  return { loaded: guardTestLabels(await source.load()), folder: source.folder };
 }
 
 /** @throws MerclabError `data` when the data are not those that the trial was planned with */

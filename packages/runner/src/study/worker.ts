@@ -112,9 +112,10 @@ export async function runTrialFolder(
       return { leftTensors, isPaused: true };
     }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
+    const peakBytes = 1024 * process.resourceUsage().maxRSS;
     await storeResult(folder, files, trialResult);
     await Promise.all([
-      writeStatus(folder, { ...running, state: "done", endedAt: new Date().toISOString() }),
+      writeStatus(folder, { ...running, state: "done", endedAt: new Date().toISOString(), peakBytes }),
       rm(file("checkpoint"), { force: true }),
     ]);
     return { leftTensors, isPaused: false };
