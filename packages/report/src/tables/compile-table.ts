@@ -64,7 +64,7 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
       notes.add(text);
     }
   }
-  for (const text of tableConditions(trials, axes.added, axes.unused)) {
+  for (const text of tableConditions(trials, axes)) {
     notes.add(text);
   }
   if (left.length > 0) {
