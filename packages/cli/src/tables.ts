@@ -62,7 +62,7 @@ export function planTableSeeds(
   difference?: number,
 ): SeedPlan[][] {
   const planned = trials.map((spec) => ({ spec, result: stored.get(spec.id)?.result, status: undefined }));
-  return experiment.tables
+  return (experiment.view ?? experiment).tables
     .flatMap((each) => splitByTask(each, planned))
     .map((part) => planSeeds(part.spec, part.planned, difference))
     .filter((plans) => plans.length > 0);
