@@ -67,6 +67,12 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   for (const text of tableConditions(trials, axes)) {
     notes.add(text);
   }
+  const fewest = Math.min(...groups.map((group) => group.filter(({ result }) => result !== undefined).length));
+  if (spec.spread === "bootstrap" && fewest < BOOTSTRAP_SEEDS) {
+    notes.add(
+      `Intervals are too narrow: a bootstrap needs ${BOOTSTRAP_SEEDS} seeds; spread: interval is right for fewer.`,
+    );
+  }
   if (left.length > 0) {
     notes.add(`Not scored in this task, left out: ${left.map((name) => metricDescriptor(name).label).join(", ")}.`);
   }
@@ -170,7 +176,11 @@ function compileGroup(
     const shared = column.kind === "valid-selected" ? conditions : [];
     return {
       state,
-      ...(state !== "filled" ? { n: 0 } : column.kind === "n" ? { n: ids.length } : describeValues(values)),
+      ...(state !== "filled"
+        ? { n: 0 }
+        : column.kind === "n"
+          ? { n: ids.length }
+          : describeValues(values, column.spread === "bootstrap" ? "bootstrap" : "student")),
       trials: ids,
       data,
       configs,
@@ -201,6 +211,15 @@ function readColumn(column: TableColumn, group: readonly Planned[]) {
   return { state, values, stray };
 }
 
+const SPREADS = {
+  sd: "sample standard deviation",
+  interval: "95 % interval (Student's t)",
+  bootstrap: "half of the 95 % interval (percentile bootstrap)",
+} as const;
+
+/** The bootstrap of fewer values is too narrow: of five, it covers less than 89 %. */
+const BOOTSTRAP_SEEDS = 20;
+
 function caption(
   spec: TableSpec,
   metrics: readonly MetricName[],
@@ -216,7 +235,7 @@ function caption(
   const sentences = [
     most === 1
       ? "Scores on the test part of one seed, which tells no spread."
-      : `Mean ± ${spec.spread === "interval" ? "95 % interval (Student's t)" : "sample standard deviation"} over ${number} seeds on the test part.`,
+      : `Mean ± ${SPREADS[spec.spread ?? "sd"]} over ${number} seeds on the test part.`,
     "valid-selected is the result: the epoch chosen on validation.",
   ];
   if (spec.show.includes("max-test")) {
