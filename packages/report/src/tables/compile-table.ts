@@ -1,16 +1,16 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
 import { type MetricName, metricDescriptor } from "@merclab/core";
-import type { Published, TableSpec, TrialSpec } from "@merclab/runner";
+import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, rootAxes } from "./axes.ts";
 import { columnValue, needsResult } from "./columns.ts";
-import { type Comparisons, comparableFamilies, compareFamilies, marginsOf, printedPerStored } from "./comparisons.ts";
+import { type Comparisons, comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { layOutTable } from "./layout.ts";
 import { createNotes, type Notes } from "./notes.ts";
 import { type Origin, originOf } from "./provenance.ts";
-import { type PublishedValue, publishedConditions, publishedNotes, publishedNumber } from "./published.ts";
+import { publishedNotes, withPublished } from "./published.ts";
 import { markStandings } from "./standings.ts";
 import type { AxisValue, Planned, Table, TableCell, TableColumn } from "./table.ts";
 
@@ -83,8 +83,10 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   if (comparisons.untested > 0) {
     notes.add(untestedNote(comparisons));
   }
-  if (trials.length === 0) {
+  if (planned.length === 0) {
     notes.add(`No trials yet; to plan and compute them: ${command([], [])}`);
+  } else if (trials.length === 0) {
+    notes.add(`The plan of ${experiment} has no trial of this part (${JSON.stringify(spec.only)}).`);
   }
   if (lackingGroups > MOST_COMMANDS) {
     notes.add(`To compute all that is missing: ${command([], [])} (--provenance names the command of each cell).`);
@@ -108,50 +110,6 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     cells: marked.cells,
     notes: [...marked.notes, ...notes.list()],
   };
-}
-
-/** The cells of a group with its published numbers in place. */
-function withPublished(
-  published: Published,
-  values: readonly PublishedValue[],
-  group: readonly Planned[],
-  columns: readonly TableColumn[],
-  cells: readonly TableCell[],
-  notes: Notes,
-): TableCell[] {
-  const conditions = publishedConditions(published, group);
-  return columns.map((column, place): TableCell => {
-    const cell = cells[place] as TableCell;
-    if (column.metric === undefined || (column.kind !== "published" && column.kind !== "difference")) {
-      return cell;
-    }
-    const { metric } = column;
-    const found = publishedNumber(values, metric);
-    if (found === undefined) {
-      return { ...cell, state: "not-published" };
-    }
-    // As the decimal number it is: 69.91 % is 0.6991.
-    const printed = Number((found.value / printedPerStored(metric)).toPrecision(12));
-    if (column.kind === "published") {
-      const source = found.source ?? published.source;
-      const texts = [...(found.source === undefined ? [] : [`published: ${found.source}`]), found.note, ...conditions];
-      return {
-        ...cell,
-        state: "filled",
-        mean: printed,
-        trials: [],
-        configs: [],
-        provenance: { seeds: [], fingerprints: [], engines: [], versions: [], command: "" },
-        ...(source === undefined ? {} : { source }),
-        notes: texts.flatMap((text) => (text === undefined ? [] : [notes.mark(text)])),
-      };
-    }
-    const result = columns.findIndex((other) => other.metric === metric && other.kind === "valid-selected");
-    const ours = cells[result];
-    return ours?.mean === undefined
-      ? { ...cell, state: ours?.state ?? "not-planned" }
-      : { ...cell, state: "filled", n: ours.n, mean: ours.mean - printed };
-  });
 }
 
 function untestedNote({ untested, test, tests }: Comparisons): string {
