@@ -1,9 +1,9 @@
 // Every experiment that comes with merclab, small, on a synthetic corpus of ten dialogues: it trains each of its cells
 // and prints its tables.
 import { readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { compileTables } from "../packages/cli/src/tables.ts";
+import { compileTable } from "../packages/report/src/index.ts";
 import { readExperiment } from "../packages/runner/src/index.ts";
 import { createWorkplace, trialsOf } from "./support/cli.ts";
 
@@ -49,14 +49,22 @@ test.each(EXPERIMENTS)(
   120_000,
 );
 
-test.each(PAPER)("%s prints published numbers beside those of its study", async (view) => {
-  const { name, view: found } = await readExperiment(view, [FOLDER]);
-  expect(EXPERIMENTS).toContain(name);
-  const study = await compileTables(join(place.folder, "runs"), name, { view: found });
-  for (const table of study) {
-    expect(table.columns.map(({ kind }) => kind)).toContain("published");
-    expect(table.cells.flat().some(({ state }) => state === "filled" || state === "not-published")).toBe(
-      table.rows.length > 0,
+test("a paper's table runs the study that it is about, and shows what was published", async () => {
+  const { code, stdout, stderr } = await place.exp("run", "paper/ada2i-table-3", "encoder.dim=8", ...SMALL);
+  expect(code, stderr).toBe(0);
+  expect(trialsOf(place.folder, "ada2i-modalities").length).toBeGreaterThan(0);
+  expect(stdout).toMatch(/Ada2I +68\.97/);
+}, 120_000);
+
+test.each(PAPER)("%s is about a study here, and each published number has its place and source", async (name) => {
+  const { name: study, view } = await readExperiment(name, [FOLDER]);
+  expect(EXPERIMENTS).toContain(study);
+  for (const spec of view?.tables ?? []) {
+    const cells = compileTable(spec, []).cells.flat();
+    const numbers = (spec.published?.values ?? []).flatMap((value) =>
+      (spec.metrics ?? []).filter((name) => name in value),
     );
+    const printed = cells.filter(({ source }) => source !== undefined);
+    expect(printed).toHaveLength(numbers.length);
   }
 });
