@@ -94,7 +94,7 @@ function headRows(table: Table): Markup[] {
     const isHigh = column.metric === undefined || METRICS[column.metric].higherIsBetter;
     return sortHead(label, remark, table.rowHeads.length + at, isHigh ? "descending" : "ascending", "number");
   });
-  return [...rows, html`<tr>${labels}${scores}</tr>`];
+  return [...rows, html`<tr class="heads">${labels}${scores}</tr>`];
 }
 
 function sortHead(label: string, remark: string, place: number, first: string, kind: string): Markup {
