@@ -3,10 +3,15 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { compileTable } from "../packages/report/src/index.ts";
+import { readExperiment } from "../packages/runner/src/index.ts";
 import { createWorkplace, trialsOf } from "./support/cli.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../experiments");
-const EXPERIMENTS = readdirSync(FOLDER).map((file) => file.replace(/\.yaml$/, ""));
+const EXPERIMENTS = readdirSync(FOLDER)
+  .filter((file) => file.endsWith(".yaml"))
+  .map((file) => file.replace(/\.yaml$/, ""));
+const PAPER = readdirSync(resolve(FOLDER, "paper")).map((file) => `paper/${file.replace(/\.yaml$/, "")}`);
 const SMALL = [
   "datasets=[synthetic]",
   "dataset.dialogues.train=6",
@@ -43,3 +48,23 @@ test.each(EXPERIMENTS)(
   },
   120_000,
 );
+
+test("a paper's table runs the study that it is about, and shows what was published", async () => {
+  const { code, stdout, stderr } = await place.exp("run", "paper/ada2i-table-3", "encoder.dim=8", ...SMALL);
+  expect(code, stderr).toBe(0);
+  expect(trialsOf(place.folder, "ada2i-modalities").length).toBeGreaterThan(0);
+  expect(stdout).toMatch(/Ada2I +68\.97/);
+}, 120_000);
+
+test.each(PAPER)("%s is about a study here, and each published number has its place and source", async (name) => {
+  const { name: study, view } = await readExperiment(name, [FOLDER]);
+  expect(EXPERIMENTS).toContain(study);
+  for (const spec of view?.tables ?? []) {
+    const cells = compileTable(spec, []).cells.flat();
+    const numbers = (spec.published?.values ?? []).flatMap((value) =>
+      (spec.metrics ?? []).filter((name) => name in value),
+    );
+    const printed = cells.filter(({ source }) => source !== undefined);
+    expect(printed).toHaveLength(numbers.length);
+  }
+});

@@ -1,22 +1,44 @@
 // The tables of an experiment from its stored runs, as data and in any format.
+import { existsSync } from "node:fs";
 import { MerclabError } from "@merclab/core";
 import {
+  compileConfusions,
   compileTable,
+  formatProvenance,
   formatTable,
   formatTerminal,
+  type Planned,
+  pairTest,
   planSeeds,
   type SeedPlan,
   splitByTask,
   type Table,
   type TableFormat,
 } from "@merclab/report";
-import { readStudy, readTrials, type StoredTrial, type StudyPlan, type TrialSpec } from "@merclab/runner";
+import {
+  experimentFolder,
+  listExperiments,
+  type PairTestName,
+  readExperiment,
+  readStudy,
+  readTestPredictions,
+  readTrials,
+  type StoredTrial,
+  type StudyPlan,
+  type TableSpec,
+  type TrialResult,
+  type TrialSpec,
+  type View,
+} from "@merclab/runner";
+import type { Places } from "./places.ts";
+import { refillCommand } from "./refill-command.ts";
 
 /** Compiles the tables without a score. @throws MerclabError `config` for what would fail after hours of training */
 export function checkTables({ experiment, trials }: StudyPlan): void {
   const planned = trials.map((spec) => ({ spec, result: undefined, status: undefined }));
   try {
-    for (const { spec, planned: part } of experiment.tables.flatMap((each) => splitByTask(each, planned))) {
+    const tables = [...experiment.tables, ...(experiment.view?.tables ?? [])];
+    for (const { spec, planned: part } of tables.flatMap((each) => splitByTask(each, planned))) {
       compileTable(spec, part, { experiment: experiment.name });
     }
   } catch (error) {
@@ -40,24 +62,83 @@ export function planTableSeeds(
   difference?: number,
 ): SeedPlan[][] {
   const planned = trials.map((spec) => ({ spec, result: stored.get(spec.id)?.result, status: undefined }));
-  return experiment.tables
+  return (experiment.view ?? experiment).tables
     .flatMap((each) => splitByTask(each, planned))
     .map((part) => planSeeds(part.spec, part.planned, difference))
     .filter((plans) => plans.length > 0);
 }
 
-/** @throws MerclabError `config` when the experiment never ran */
-export async function compileTables(runsFolder: string, experiment: string): Promise<Table[]> {
+export interface TableOptions {
+  /** False leaves out what is measured anew each time, so that the same results give the same bytes. */
+  readonly withSeconds?: boolean;
+  /** In place of the test that the study declares. */
+  readonly test?: PairTestName | undefined;
+  /** In place of the tables that the study declares. */
+  readonly view?: View | undefined;
+  /** A confusion matrix for each cell, in place of the tables. */
+  readonly confusions?: boolean;
+}
+
+/** Whose stored runs a name means, and the tables over them where they are not the study's own. */
+export async function findTables(
+  name: string,
+  { runs, experiments }: Pick<Places, "runs" | "experiments">,
+): Promise<{ readonly study: string; readonly view: View | undefined }> {
+  const isKnown = (await listExperiments(experiments)).has(name) || /\.ya?ml$/.test(name);
+  if (!isKnown || existsSync(experimentFolder(runs, name))) {
+    return { study: name, view: undefined };
+  }
+  const { name: study, view } = await readExperiment(name, experiments);
+  return { study, view };
+}
+
+/**
+ * @throws MerclabError `config` when the experiment never ran
+ */
+export async function compileTables(
+  runsFolder: string,
+  experiment: string,
+  { withSeconds = true, test, view, confusions = false }: TableOptions = {},
+): Promise<Table[]> {
   const study = await readStudy(runsFolder, experiment);
+  const specs = (view ?? study).tables.map((spec) => changedSpec(spec, { withSeconds, test }));
   const stored = new Map((await readTrials(runsFolder, experiment)).map((trial) => [trial.spec.id, trial]));
-  const planned = study.trials.map((spec) => {
-    const trial = stored.get(spec.id);
-    return { spec, result: trial?.result, status: trial?.status };
-  });
+  const needsPredictions = specs.some((spec) => pairTest(spec).needsPredictions);
+  const planned = await Promise.all(
+    study.trials.map(async (spec): Promise<Planned> => {
+      const trial = stored.get(spec.id);
+      const { result, status } = trial ?? {};
+      return trial === undefined || result === undefined || !needsPredictions
+        ? { spec, result, status }
+        : { spec, result, status, predictions: await readPredictions(trial, result) };
+    }),
+  );
   const order = orderOfAxes(study.trials);
-  return study.tables
+  const command = (wanted: readonly TrialSpec[], cell: readonly TrialSpec[]) =>
+    refillCommand(study.command, wanted, cell);
+  return specs
     .flatMap((spec) => splitByTask(spec, planned))
-    .map((part) => compileTable(part.spec, part.planned, { experiment, command: () => study.command, order }));
+    .flatMap((part) => {
+      const options = { experiment, command, order };
+      return confusions
+        ? compileConfusions(part.spec, part.planned, options)
+        : [compileTable(part.spec, part.planned, options)];
+    });
+}
+
+function changedSpec(spec: TableSpec, { withSeconds, test }: TableOptions): TableSpec {
+  const details = withSeconds === false ? spec.details.filter((detail) => detail !== "seconds") : spec.details;
+  if (test === undefined || test === spec.compare?.test) {
+    return { ...spec, details };
+  }
+  // What draws, and whether a margin can be tested, differ from test to test.
+  const canTestMargin = test === "paired-t" || test === "dialogue-bootstrap";
+  const margin = canTestMargin ? spec.compare?.margin : undefined;
+  return { ...spec, details, compare: { test, ...(margin === undefined ? {} : { margin }) } };
+}
+
+async function readPredictions({ folder, spec }: StoredTrial, result: TrialResult) {
+  return readTestPredictions(folder, spec.task ?? { type: "single-label", classes: result.classes });
 }
 
 /** Values of every axis as the plan has them: in the order of the experiment file. */
@@ -70,10 +151,25 @@ function orderOfAxes(trials: readonly TrialSpec[]): Record<string, TrialSpec["ce
   return order;
 }
 
-export function tablesText(tables: readonly Table[], format: Exclude<TableFormat, "json">): string {
-  // In a terminal as wide as it is; elsewhere always the same.
-  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+/** Tables one below the other, each with where its numbers come from if wanted; JSON is a list of them. */
+export function tablesText(
+  tables: readonly Table[],
+  format: TableFormat,
+  { width, withProvenance = false }: { readonly width?: number | undefined; readonly withProvenance?: boolean } = {},
+): string {
+  if (format === "json") {
+    return `${JSON.stringify(tables, null, 2)}\n`;
+  }
   return tables
-    .map((table) => (format === "terminal" ? formatTerminal(table, width) : formatTable(table, format)))
+    .flatMap((table) => [
+      format === "terminal" ? formatTerminal(table, width) : formatTable(table, format),
+      ...(withProvenance ? [formatProvenance(table, format)] : []),
+    ])
+    .filter((text) => text !== "")
     .join("\n");
+}
+
+/** Of the terminal; undefined elsewhere, where a text is always the same. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
 }

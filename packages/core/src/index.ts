@@ -91,7 +91,12 @@ export {
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
 export { klDivergence } from "./losses/divergence.ts";
 export { huberLoss, l1Loss, squaredLoss } from "./losses/regression.ts";
-export { expectedCalibrationError, negativeLogLikelihood } from "./metrics/calibration.ts";
+export {
+  CALIBRATION_BINS,
+  calibrationBin,
+  expectedCalibrationError,
+  negativeLogLikelihood,
+} from "./metrics/calibration.ts";
 export {
   accuracy,
   type ClassMetrics,

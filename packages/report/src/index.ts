@@ -1,5 +1,6 @@
 export { describeValues, type Statistics } from "./aggregate/statistics.ts";
-export { formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-table.ts";
+export { formatOfFile, formatTable, TABLE_FORMATS, type TableFormat } from "./formats/format-table.ts";
+export { formatProvenance } from "./formats/provenance.ts";
 export { formatTerminal } from "./formats/terminal.ts";
 export type { Picture } from "./html/blocks.ts";
 export type { ShownSource } from "./html/dialogue-section.ts";
@@ -22,7 +23,7 @@ export {
   type RunPair,
   type Speakers,
 } from "./predictions/flips.ts";
-export { type PredictedUtterance, readPredictions } from "./predictions/predictions-file.ts";
+export { type PredictedUtterance, readPredictions } from "./predictions/predicted-utterances.ts";
 export {
   type Block,
   type Method,
@@ -33,6 +34,8 @@ export {
 export { axisValue } from "./tables/axes.ts";
 export { splitByTask, type TaskPart } from "./tables/by-task.ts";
 export { type CompileOptions, compileTable } from "./tables/compile-table.ts";
+export { compileConfusions } from "./tables/confusions.ts";
+export { pairTest } from "./tables/pair-tests.ts";
 export { planSeeds, type SeedPlan } from "./tables/seed-plan.ts";
 export type {
   AxisValue,
@@ -41,6 +44,7 @@ export type {
   Comparison,
   Missing,
   Planned,
+  Provenance,
   Table,
   TableCell,
   TableColumn,

@@ -240,12 +240,3 @@ describe("standings", () => {
     }
   });
 });
-
-it("compiles 1,000 stored runs in under 2 s", () => {
-  const trials = Array.from({ length: 200 }, (_, model) =>
-    method({ fusion: `model-${model}` }, scores(`s${model}`, 0, 5, 0.7)),
-  ).flat();
-  const start = performance.now();
-  compile(trials, { rows: "fusion" });
-  expect(performance.now() - start).toBeLessThan(2000);
-});

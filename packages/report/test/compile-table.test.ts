@@ -210,6 +210,19 @@ describe("what is missing", () => {
     expect(texts(table)).toStrictEqual(["no result yet; 1 failed (loss became NaN); to compute: exp run sdt-vs-lmam"]);
   });
 
+  it("names what rows on the same data differ in without showing it: protocol, recipe, engine", () => {
+    const trials = [
+      ...[1, 2].map((seed) => createSpec({ fusion: "sdt" }, { seed })),
+      ...[1, 2].map((seed) => createSpec({ fusion: "lmam" }, { seed, engine: "cpu", trainer: { epochs: 40 } })),
+    ].map((spec): Planned => ({ spec, result: createResult(spec) }));
+    expect(texts(compile(trials))).toContain(
+      'Rows on iemocap differ in protocol or recipe: engine "cpu", "wasm"; trainer.epochs 10, 40.',
+    );
+    const shown = [0.1, 0.2].map((lr) => createSpec({ fusion: "sdt", "optimizer.lr": lr }, { id: `lr${lr}` }));
+    const plain = compile(shown.map((spec): Planned => ({ spec, result: createResult(spec) })));
+    expect(texts(plain).join()).not.toContain("protocol");
+  });
+
   it("says which command to run when there are no trials at all", () => {
     const table = compile([], { rows: "fusion" }, { experiment: "sdt-vs-lmam" });
     expect(table).toMatchObject({ title: "sdt-vs-lmam", rows: [], cells: [] });

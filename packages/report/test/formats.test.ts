@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { compileTable, formatTable, formatTerminal, type Planned, TABLE_FORMATS, type Table } from "../src/index.ts";
 import { createResult, createSpec, createStudy } from "./support.ts";
 
-const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json" } as const;
+const ENDINGS = { terminal: "txt", md: "md", latex: "tex", csv: "csv", json: "json", html: "html" } as const;
 const ORDER = { order: { fusion: ["sdt", "lmam"] } };
 
 /** One failed trial, one model not run on meld. */
@@ -55,7 +55,29 @@ function comparedTable(): Table {
   return compileTable(spec, trials);
 }
 
+/** With numbers of others, rows of theirs, and names as a paper has them. */
+function publishedTable(): Table {
+  const spec = tableSpec.parse({
+    rows: "fusion",
+    columns: "dataset",
+    only: { dataset: "iemocap" },
+    metrics: ["weighted-f1", "accuracy"],
+    show: ["valid-selected", "max-test"],
+    labels: { fusion: { sdt: "SDT & gates" } },
+    published: {
+      source: "Author et al., A_Model (100 % of it), Table 2",
+      features: { iemocap: { text: 1024 } },
+      values: [
+        { at: { fusion: "MM-DFN", dataset: "iemocap" }, "weighted-f1": 69.91, accuracy: 69.87 },
+        { at: { fusion: "sdt", dataset: "iemocap" }, "weighted-f1": 74.08, note: "read from a figure" },
+      ],
+    },
+  });
+  return compileTable(spec, createStudy(), ORDER);
+}
+
 const TABLES: Readonly<Record<string, () => Table>> = {
+  published: publishedTable,
   lines: () => compileTable(DEFAULT_TABLE, createStudy({ source: "synthetic" }), ORDER),
   unfinished: () => compileTable(tableSpec.parse({ rows: "fusion" }), unfinishedStudy(), ORDER),
   narrow: () =>

@@ -8,13 +8,18 @@ export {
   type EngineState,
   enginesByRank,
 } from "./config/engines.ts";
-export { type Experiment, listExperiments, readExperiment } from "./config/experiment.ts";
+export { type Experiment, listExperiments, readExperiment, type View } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
 export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
+  CLASS_SCORES,
+  type ClassScoreName,
   DEFAULT_TABLE,
   DETAIL_KINDS,
   type DetailKind,
+  PAIR_TESTS,
+  type PairTestName,
+  type Published,
   SCORE_KINDS,
   type ScoreKind,
   type TableSpec,
@@ -64,6 +69,7 @@ export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/
 export type { Condition } from "./stress/perturb.ts";
 export { readStress, type StressedScores, type StressFile, type StressSummary } from "./stress/stress-file.ts";
 export { type StressSite, stressTrial } from "./stress/stress-trial.ts";
+export { readTestPredictions, type TestPredictions } from "./study/read-predictions.ts";
 export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type Wishes } from "./study/schedule.ts";
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";

@@ -3,7 +3,7 @@
 // factors (Owen 2007), which errs on the careful side.
 import { foldKey, type Key } from "@merclab/core";
 import { mean, sampleStandardDeviation } from "simple-statistics";
-import { studentQuantile, twoSidedStudent } from "./distributions.ts";
+import { studentCdf, studentQuantile, twoSidedStudent } from "./distributions.ts";
 import type { Interval } from "./intervals.ts";
 import { drawCounts } from "./resample.ts";
 import { checkSample, checkShare } from "./samples.ts";
@@ -16,6 +16,18 @@ export interface PairedBootstrap {
   readonly interval: Interval;
   /** Two-sided. */
   readonly p: number;
+  /** Of two one-sided tests that the difference lies within ±margin; present where a margin was given. */
+  readonly equivalence?: number;
+}
+
+/** `[resamples][dialogues]`: how often each dialogue was drawn. Two methods need the same draws. */
+export function drawDialogues(key: Key, dialogues: number, resamples = 1000): Float64Array[] {
+  if (dialogues < 2) {
+    throw new RangeError(`drawDialogues: expected 2 dialogues or more, got ${dialogues}`);
+  }
+  return Array.from({ length: resamples }, (_, resample) =>
+    drawCounts(foldKey(key, "dialogues", resample), dialogues, dialogues),
+  );
 }
 
 /**
@@ -23,36 +35,51 @@ export interface PairedBootstrap {
  * the error is held against Student's t with n - 1 degrees of freedom: percentiles would find one difference in six
  * between equal methods with five seeds.
  *
- * @param difference score of the first method minus that of the second, of one seed, with `weights` `[dialogues]`: how
- *   often each dialogue was drawn
- * @param sizes number of seeds, at least 2, and of dialogues, at least 2
+ * @param observed `[seeds]`, at least 2: score of the first method minus that of the second, every dialogue once
+ * @param drawn `[seeds][resamples]`: the same on the dialogues of `drawDialogues`, seeds in any order
  */
 export function pairedBootstrap(
-  difference: (seed: number, weights: Float64Array) => number,
-  sizes: { readonly seeds: number; readonly dialogues: number },
+  observed: readonly number[],
+  drawn: readonly ArrayLike<number>[],
   key: Key,
-  { level = 0.95, resamples = 1000 }: { readonly level?: number; readonly resamples?: number } = {},
+  { level = 0.95, margin }: { readonly level?: number; readonly margin?: number | undefined } = {},
 ): PairedBootstrap {
-  const { seeds, dialogues } = sizes;
-  if (seeds < 2 || dialogues < 2) {
-    throw new RangeError(`pairedBootstrap: expected 2 seeds and dialogues or more, got ${seeds} and ${dialogues}`);
-  }
-  checkShare("pairedBootstrap: level", level);
-  const once = new Float64Array(dialogues).fill(1);
-  const observed = Array.from({ length: seeds }, (_, seed) => difference(seed, once));
   checkSample("pairedBootstrap: differences", observed, 2);
-  const drawn = Array.from({ length: resamples }, (_, resample) => {
-    const weights = drawCounts(foldKey(key, "dialogues", resample), dialogues, dialogues);
+  checkShare("pairedBootstrap: level", level);
+  const resamples = drawn[0]?.length ?? 0;
+  if (drawn.length !== observed.length || resamples < 2 || drawn.some(({ length }) => length !== resamples)) {
+    throw new RangeError(`pairedBootstrap: expected the same draws of ${observed.length} seeds, 2 or more`);
+  }
+  // Which seed is drawn must not depend on the order in which they are given.
+  const seeds = observed.length;
+  const order = observed
+    .map((_, seed) => seed)
+    .sort((a, b) => (observed[a] as number) - (observed[b] as number) || compareRows(drawn[a], drawn[b]));
+  const means = Array.from({ length: resamples }, (_, resample) => {
     const counts = drawCounts(foldKey(key, "seeds", resample), seeds, seeds - 1);
-    return counts.reduce((sum, count, seed) => (count === 0 ? sum : sum + count * difference(seed, weights)), 0);
+    return (
+      order.reduce((sum, seed, place) => sum + (counts[place] as number) * (drawn[seed]?.[resample] as number), 0) /
+      (seeds - 1)
+    );
   });
-  const standardError = sampleStandardDeviation(drawn) / (seeds - 1);
-  const centre = mean(observed);
+  const standardError = sampleStandardDeviation(means);
+  const difference = mean(order.map((seed) => observed[seed] as number));
   const half = studentQuantile((1 + level) / 2, seeds - 1) * standardError;
   return {
-    difference: centre,
+    difference,
     standardError,
-    interval: { low: centre - half, high: centre + half },
-    p: standardError > 0 ? twoSidedStudent(centre / standardError, seeds - 1) : centre === 0 ? 1 : 0,
+    interval: { low: difference - half, high: difference + half },
+    p: standardError > 0 ? twoSidedStudent(difference / standardError, seeds - 1) : difference === 0 ? 1 : 0,
+    ...(margin === undefined ? {} : { equivalence: equivalenceOf(difference, standardError, margin, seeds) }),
   };
+}
+
+function equivalenceOf(difference: number, standardError: number, margin: number, seeds: number): number {
+  const excess = Math.abs(difference) - margin;
+  return standardError > 0 ? studentCdf(excess / standardError, seeds - 1) : excess < 0 ? 0 : 1;
+}
+
+function compareRows(a: ArrayLike<number> | undefined, b: ArrayLike<number> | undefined): number {
+  const at = Array.from(a ?? []).findIndex((value, i) => value !== b?.[i]);
+  return at < 0 ? 0 : (a?.[at] as number) - (b?.[at] as number);
 }

@@ -1,11 +1,12 @@
 // What must hold whatever the numbers: rates in simulation, order of seeds, signs, edges.
-import { drawNormal, drawUniform, foldKey, keyFromSeed } from "@merclab/core";
+import { drawNormal, drawUniform, foldKey, type Key, keyFromSeed } from "@merclab/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   almostStochasticOrder,
   bootstrapInterval,
   detectableDifference,
+  drawDialogues,
   holmCorrection,
   mcnemarTest,
   pairedBootstrap,
@@ -190,9 +191,18 @@ describe("planning", () => {
 });
 
 describe("the paired bootstrap over dialogues and seeds", () => {
-  const mean = (table: readonly number[][]) => (seed: number, weights: Float64Array) => {
-    const row = table[seed] as number[];
-    return row.reduce((sum, value, at) => sum + value * (weights[at] as number), 0) / row.length;
+  /** @param table `[seeds][dialogues]`: differences, whose mean over dialogues is the score */
+  const bootstrap = (table: readonly (readonly number[])[], key: Key, resamples: number, margin?: number) => {
+    const mean = (row: readonly number[], weights: ArrayLike<number>) =>
+      row.reduce((sum, value, at) => sum + value * (weights[at] as number), 0) / row.length;
+    const dialogues = table[0]?.length ?? 0;
+    const draws = drawDialogues(key, dialogues, resamples);
+    return pairedBootstrap(
+      table.map((row) => mean(row, new Float64Array(dialogues).fill(1))),
+      table.map((row) => draws.map((weights) => mean(row, weights))),
+      key,
+      { margin },
+    );
   };
 
   it("is the paired t test where dialogues are all alike", () => {
@@ -202,14 +212,14 @@ describe("the paired bootstrap over dialogues and seeds", () => {
       differences,
       differences.map(() => 0),
     );
-    const found = pairedBootstrap(mean(table), { seeds: 5, dialogues: 30 }, ROOT, { resamples: 4000 });
+    const found = bootstrap(table, ROOT, 4000);
     expect(found.difference).toBeCloseTo(t.difference, 12);
     expect(found.standardError / (t.sd / Math.sqrt(5))).toBeCloseTo(1, 1);
   });
 
   it("has the standard error of a mean over dialogues where seeds are all alike", () => {
     const row = scores("dialogues", 1, 100);
-    const found = pairedBootstrap(mean([row, row, row]), { seeds: 3, dialogues: 100 }, ROOT, { resamples: 4000 });
+    const found = bootstrap([row, row, row], ROOT, 4000);
     const centre = row.reduce((sum, value) => sum + value, 0) / 100;
     const sd = Math.sqrt(row.reduce((sum, value) => sum + (value - centre) ** 2, 0) / 100);
     expect(found.standardError / (sd / 10)).toBeCloseTo(1, 1);
@@ -221,19 +231,58 @@ describe("the paired bootstrap over dialogues and seeds", () => {
       const table = scores("seed", trial, 5, 0, 0.2).map((effect, seed) =>
         scores(`rest${seed}`, trial, 30).map((rest, at) => effect + (dialogue[at] as number) + rest),
       );
-      const key = foldKey(ROOT, "study", trial);
-      return pairedBootstrap(mean(table), { seeds: 5, dialogues: 30 }, key, { resamples: 150 }).p <= 0.05;
+      return bootstrap(table, foldKey(ROOT, "study", trial), 150).p <= 0.05;
     });
     expect(found).toBeLessThanOrEqual(0.08);
   });
 
-  it("is the same every time, and says that equal methods are equal", () => {
-    const sizes = { seeds: 3, dialogues: 4 };
-    const zero = pairedBootstrap(() => 0, sizes, ROOT, { resamples: 20 });
-    expect(zero).toMatchObject({ difference: 0, standardError: 0, p: 1 });
-    const table = [0, 1, 2].map((seed) => scores("again", seed, 4));
-    expect(pairedBootstrap(mean(table), sizes, ROOT)).toStrictEqual(pairedBootstrap(mean(table), sizes, ROOT));
-    expect(() => pairedBootstrap(() => 0, { seeds: 1, dialogues: 4 }, ROOT)).toThrow(/2 seeds/);
+  it("covers the true difference in 95 % of studies, or a little more often", () => {
+    const covered = share(300, (trial) => {
+      const dialogue = scores("truth", trial, 30, 0, 0.5);
+      const table = scores("effect", trial, 5, 1, 0.2).map((effect, seed) =>
+        scores(`noise${seed}`, trial, 30).map((rest, at) => effect + (dialogue[at] as number) + rest),
+      );
+      const { low, high } = bootstrap(table, foldKey(ROOT, "cover", trial), 150).interval;
+      return low <= 1 && 1 <= high;
+    });
+    expect(covered).toBeGreaterThanOrEqual(0.92);
+  });
+
+  it("claims equivalence only within the margin", () => {
+    const table = [0, 1, 2, 3, 4].map((seed) => scores(`close${seed}`, 1, 40, 0.1));
+    expect(bootstrap(table, ROOT, 400, 2).equivalence).toBeLessThan(0.01);
+    expect(bootstrap(table, ROOT, 400, 0.01).equivalence).toBeGreaterThan(0.05);
+    expect(bootstrap(table, ROOT, 400).equivalence).toBeUndefined();
+  });
+
+  it("is the same every time, in any order of seeds, and says that equal methods are equal", () => {
+    expect(
+      bootstrap(
+        [0, 1, 2].map(() => [0, 0, 0, 0]),
+        ROOT,
+        20,
+      ),
+    ).toMatchObject({
+      difference: 0,
+      standardError: 0,
+      p: 1,
+    });
+    const table = [0, 1, 2, 3].map((seed) => scores("again", seed, 4));
+    const found = bootstrap(table, ROOT, 100);
+    expect(bootstrap(table, ROOT, 100)).toStrictEqual(found);
+    expect(
+      bootstrap(
+        [2, 0, 3, 1].map((seed) => table[seed] as number[]),
+        ROOT,
+        100,
+      ),
+    ).toStrictEqual(found);
+  });
+
+  it("refuses one seed, one dialogue, and draws that are not of the same seeds", () => {
+    expect(() => bootstrap([[1, 2]], ROOT, 20)).toThrow(/at least 2/);
+    expect(() => drawDialogues(ROOT, 1)).toThrow(/2 dialogues/);
+    expect(() => pairedBootstrap([1, 2], [[1, 2]], ROOT)).toThrow(/draws of 2 seeds/);
   });
 });
 
@@ -255,6 +304,18 @@ describe("almost stochastic order", () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it("is no test with few seeds: of two equal methods it calls one better far too often", () => {
+    const called = (seeds: number) =>
+      share(200, (trial) => {
+        const [a, b] = [scores(`null-a${seeds}`, trial, seeds), scores(`null-b${seeds}`, trial, seeds)];
+        const options = { resamples: 100 };
+        const ratios = [almostStochasticOrder(a, b, ROOT, options), almostStochasticOrder(b, a, ROOT, options)];
+        return Math.min(...ratios) < 0.2;
+      });
+    expect(called(5)).toBeGreaterThan(0.1);
+    expect(called(40)).toBeLessThan(called(5));
   });
 
   it("is surer with more seeds", () => {

@@ -39,8 +39,13 @@ const LISTS: Readonly<Record<(typeof WHAT)[number], (site: Site) => Promise<Row[
     return Promise.all(
       [...found].sort().map(async ([name, file]): Promise<Row> => {
         try {
-          const { title, datasets, seeds } = await readExperiment(file, []);
-          return { name, title, datasets: datasets.map((each) => each.name).join(", "), seeds: seeds.length };
+          const { view, title, datasets, seeds } = await readExperiment(file, []);
+          return {
+            name,
+            title: view?.title ?? title,
+            datasets: datasets.map((each) => each.name).join(", "),
+            seeds: seeds.length,
+          };
         } catch (error) {
           // One broken file must not hide the others.
           return { name, title: `broken: ${(error as Error).message.split("\n")[0]}`, datasets: null, seeds: null };

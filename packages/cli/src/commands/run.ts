@@ -5,7 +5,8 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { EXIT, printJson, printNote, printText } from "../output.ts";
 import { createProgress } from "../progress.ts";
-import { compileTables, tablesText } from "../tables.ts";
+import { shellQuoted } from "../refill-command.ts";
+import { compileTables, tablesText, terminalWidth } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
 import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
@@ -83,12 +84,13 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
   process.off("SIGTERM", interrupt);
   progress.end();
 
-  const tables = await compileTables(places.runs, plan.experiment.name);
+  const { view } = plan.experiment;
+  const tables = await compileTables(places.runs, plan.experiment.name, { view });
   await tracking?.end(tables, pause.signal.aborted ? "KILLED" : outcome.failed > 0 ? "FAILED" : "FINISHED");
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {
-    printText(tablesText(tables, "terminal"));
+    printText(tablesText(tables, "terminal", { width: terminalWidth() }));
   }
   if (outcome.cancelled > 0) {
     printNote(`Interrupted: ${outcome.done} of ${plan.trials.length} trials are stored; the same command goes on.`);
@@ -106,11 +108,6 @@ async function run(name: string, overrides: string[], options: RunOptions): Prom
 function commandLine(name: string, overrides: readonly string[], options: PlanOptions): string {
   const { data, runs, seeds, engine } = options;
   const given = Object.entries({ data, runs: runs === "runs" ? undefined : runs, seeds, engine });
-  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, quoted(value)]));
-  return ["exp run", quoted(name), ...overrides.map(quoted), ...flags].join(" ");
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w.=,/:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, shellQuoted(value)]));
+  return ["exp run", shellQuoted(name), ...overrides.map(shellQuoted), ...flags].join(" ");
 }

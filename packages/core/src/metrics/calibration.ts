@@ -2,8 +2,14 @@
 import { argMaxRows, checkRow, rowCount } from "./probabilities.ts";
 import { ratio, sampleWeights, weightedMean } from "./samples.ts";
 
-const NUM_BINS = 15;
-const BIN_EDGES = Array.from({ length: NUM_BINS }, (_, i) => (i + 1) / NUM_BINS);
+export const CALIBRATION_BINS = 15;
+const BIN_EDGES = Array.from({ length: CALIBRATION_BINS }, (_, i) => (i + 1) / CALIBRATION_BINS);
+
+/** The bin of a confidence, (b/15, (b+1)/15]; float32 softmax may exceed 1 by an ulp. */
+export function calibrationBin(confidence: number): number {
+  const bin = BIN_EDGES.findIndex((edge) => confidence <= edge);
+  return bin < 0 ? CALIBRATION_BINS - 1 : bin;
+}
 
 /** Probabilities below it count as it, as in scikit-learn's `log_loss` on float64. */
 const SMALLEST_PROBABILITY = Number.EPSILON;
@@ -23,15 +29,14 @@ export function expectedCalibrationError(
 ): number {
   const used = checkedWeights("ece", labels, probabilities, numClasses, weights);
   const predictions = argMaxRows(probabilities, numClasses);
-  const surplus = new Float64Array(NUM_BINS); // Σ w·(right − confidence)
+  const surplus = new Float64Array(CALIBRATION_BINS); // Σ w·(right − confidence)
   let total = 0;
   used.forEach((weight, i) => {
     if (weight > 0) {
       const prediction = predictions[i] as number;
       const confidence = probabilities[i * numClasses + prediction] as number;
       const right = prediction === labels[i] ? 1 : 0;
-      const bin = BIN_EDGES.findIndex((edge) => confidence <= edge);
-      const at = bin < 0 ? NUM_BINS - 1 : bin; // float32 softmax may exceed 1 by an ulp
+      const at = calibrationBin(confidence);
       surplus[at] = (surplus[at] as number) + weight * (right - confidence);
       total += weight;
     }

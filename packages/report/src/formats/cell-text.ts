@@ -34,6 +34,12 @@ export function columnHead(column: TableColumn): { readonly label: string; reado
       return { label: "max-test", remark: "chosen on test" };
     case "optimism":
       return { label: "optimism", remark: "difference" };
+    case "published":
+      return { label: "published", remark: "as printed" };
+    case "difference":
+      return { label: "difference", remark: "to published" };
+    case "per-class":
+      return { label: column.classScore?.class ?? "", remark: "" };
     case "flops":
       return { label: "MFLOP", remark: "an utterance" };
     default:
@@ -41,12 +47,23 @@ export function columnHead(column: TableColumn): { readonly label: string; reado
   }
 }
 
+const CLASS_SCORE_LABELS = {
+  f1: "F1",
+  precision: "Precision",
+  recall: "Recall",
+  support: "Support",
+  predicted: "Predicted",
+} as const;
+
 /** "Weighted F1 (%)"; empty for details. */
 export function metricHead(column: TableColumn): string {
-  if (column.metric === undefined) {
+  if (column.metric === undefined && column.classScore === undefined) {
     return "";
   }
-  const { label } = metricDescriptor(column.metric);
+  const label =
+    column.metric === undefined
+      ? CLASS_SCORE_LABELS[column.classScore?.score ?? "f1"]
+      : metricDescriptor(column.metric).label;
   return column.unit === "share" ? `${label} (%)` : label;
 }
 
@@ -55,9 +72,28 @@ export function columnBlocks(table: Table): number[][] {
   const blocks: number[][] = [];
   table.columns.forEach((column, index) => {
     const before = table.columns[index - 1];
-    const joins = before !== undefined && before.groupLabel === column.groupLabel && before.metric === column.metric;
+    const joins = before !== undefined && before.groupLabel === column.groupLabel && headOf(before) === headOf(column);
     const last = blocks.at(-1);
     if (joins && last !== undefined) {
+      last.push(index);
+    } else {
+      blocks.push([index]);
+    }
+  });
+  return blocks;
+}
+
+/** What columns of a block have in common. */
+function headOf({ metric, classScore }: TableColumn): string | undefined {
+  return metric ?? classScore?.score;
+}
+
+/** Columns of one group. */
+export function groupBlocks({ columns }: Table): number[][] {
+  const blocks: number[][] = [];
+  columns.forEach((column, index) => {
+    const last = blocks.at(-1);
+    if (last !== undefined && columns[index - 1]?.groupLabel === column.groupLabel) {
       last.push(index);
     } else {
       blocks.push([index]);
@@ -77,12 +113,13 @@ function valueText(column: TableColumn, cell: TableCell): string {
     case "missing":
       return "missing";
     case "not-scored":
+    case "not-published":
       return "n/a";
     case "not-a-number":
       return "NaN";
     case "filled": {
       const text = numberText(cell.mean ?? Number.NaN, column.unit);
-      return column.kind === "optimism" && Number(text) > 0 ? `+${text}` : text;
+      return (column.kind === "optimism" || column.kind === "difference") && Number(text) > 0 ? `+${text}` : text;
     }
   }
 }

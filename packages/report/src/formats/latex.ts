@@ -1,7 +1,7 @@
 // A `table` environment with booktabs' rules that compiles as is in a document that loads booktabs. With graphicx
 // loaded too, a table that is wider than the text is scaled to fit; without it, it sticks out.
 import type { Table, TableColumn } from "../tables/table.ts";
-import { type CellText, cellText, columnBlocks, columnHead, metricHead } from "./cell-text.ts";
+import { type CellText, cellText, columnBlocks, columnHead, groupBlocks, metricHead } from "./cell-text.ts";
 
 /** About what a line of an article holds, in characters with the gaps of columns. */
 const LINE = 70;
@@ -95,9 +95,9 @@ function widthOf(table: Table): number {
 function headLines(table: Table): string[] {
   const lines: string[] = [];
   if (table.columns.some((column) => column.groupLabel !== "")) {
-    lines.push(...spanLines(table, groupsOf(table.columns), (column) => column.groupLabel));
+    lines.push(...spanLines(table, groupBlocks(table), (column) => column.groupLabel));
   }
-  if (table.columns.some((column) => column.metric !== undefined)) {
+  if (table.columns.some((column) => metricHead(column) !== "")) {
     lines.push(...spanLines(table, columnBlocks(table), metricHead));
   }
   const heads = table.columns.map((column) => columnHead(column));
@@ -126,19 +126,6 @@ function spanLines(table: Table, spans: readonly number[][], label: (column: Tab
     }
   }
   return [tableLine(texts), `    ${rules.join(" ")}`];
-}
-
-function groupsOf(columns: readonly TableColumn[]): number[][] {
-  const groups: number[][] = [];
-  columns.forEach((column, index) => {
-    const last = groups.at(-1);
-    if (last !== undefined && columns[index - 1]?.groupLabel === column.groupLabel) {
-      last.push(index);
-    } else {
-      groups.push([index]);
-    }
-  });
-  return groups;
 }
 
 /** A first label that equals the one above is left out; a new one is set off where several lines share it. */

@@ -5,7 +5,7 @@ import type { ShownTrial } from "@merclab/runner";
 import { drawAttention, drawGates, drawLanes, type GateTrack, type Lane, type LaneCell } from "../pictures/dialogue.ts";
 import { SERIES } from "../pictures/draw.ts";
 import type { Speakers } from "../predictions/flips.ts";
-import { type PredictedUtterance, readPredictions } from "../predictions/predictions-file.ts";
+import { type PredictedUtterance, readPredictions } from "../predictions/predicted-utterances.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { groupBy } from "../tables/group-by.ts";
 import { type Gallery, listed, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
@@ -60,7 +60,7 @@ async function dialoguePanel(
   const contenders: Contender[] = [];
   for (const method of block.shown.filter((each) => best.has(each))) {
     const trial = method.trials.find(({ result }) => result !== undefined);
-    const predictions = trial?.folder === undefined ? undefined : readPredictions(trial.folder, block.task);
+    const predictions = await readPredictions(trial?.folder, block.task);
     if (trial !== undefined && predictions !== undefined) {
       contenders.push({ method, trial, predictions, shown: await shownOf(trial) });
     }

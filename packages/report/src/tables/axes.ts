@@ -88,8 +88,14 @@ export function rootAxes(axes: readonly string[]): string[] {
 }
 
 /** "lmam (rank 4)": an axis' value with those of its options. */
-export function axisLabel(root: string, axes: readonly string[], values: AxisValues): string {
+export function axisLabel(
+  root: string,
+  axes: readonly string[],
+  values: AxisValues,
+  labels: TableSpec["labels"] = {},
+): string {
   const value = values[root];
+  const label = labels[root]?.[String(value)] ?? valueLabel(value);
   const options = axes
     .filter((axis) => axis !== root && rootOf(axis, axes) === root)
     .flatMap((axis) => {
@@ -100,7 +106,7 @@ export function axisLabel(root: string, axes: readonly string[], values: AxisVal
       const name = path.startsWith(own) ? path.slice(own.length) : path;
       return option === undefined || (option === null && !applies) ? [] : [`${name} ${valueLabel(option)}`];
     });
-  return options.length === 0 ? valueLabel(value) : `${valueLabel(value)} (${options.join(", ")})`;
+  return options.length === 0 ? label : `${label} (${options.join(", ")})`;
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -2,6 +2,7 @@
 import { type MetricName, metricsOfTask, type Task, usualMetrics } from "@merclab/core";
 import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { groupBy } from "./group-by.ts";
+import { selectTrials } from "./select-trials.ts";
 import type { Planned } from "./table.ts";
 
 /** Of trials that do not say: those of before there was more than one. */
@@ -18,11 +19,11 @@ export interface TaskPart {
  * whose metrics belong to some of the tasks is about those alone.
  */
 export function splitByTask(spec: TableSpec, planned: readonly Planned[]): TaskPart[] {
-  const all = [...groupBy(planned, (trial) => taskOf(trial.spec).type)];
+  const all = [...groupBy(selectTrials(spec, planned), (trial) => taskOf(trial.spec).type)];
   const wanted = all.filter(([, members]) => spec.metrics?.some((metric) => scoredBy(members).has(metric)) ?? true);
   const groups = wanted.length > 0 ? wanted : all;
   if (groups.length < 2) {
-    return [{ spec, planned: groups[0]?.[1] ?? planned }];
+    return [{ spec, planned: groups[0]?.[1] ?? [] }];
   }
   return groups.map(([type, members]) => {
     const title = `${spec.title ?? members[0]?.spec.title ?? ""} (${type})`;

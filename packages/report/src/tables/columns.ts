@@ -1,9 +1,11 @@
 // The columns of a table, and what each reads from a trial.
-import { METRICS, type MetricName } from "@merclab/core";
+import { METRICS, type MetricName, outputNames } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
 import type { AxisValues, Planned, TableColumn } from "./table.ts";
 
 const DETAIL_UNITS = { n: "count", parameters: "count", flops: "flops", seconds: "seconds" } as const;
+
+const PUBLISHED = ["published", "difference"] as const;
 
 /** Columns of one group: how many seeds, the scores by metric, what it costs. */
 export function groupColumns(
@@ -11,6 +13,7 @@ export function groupColumns(
   metrics: readonly MetricName[],
   axes: AxisValues,
   groupLabel: string,
+  classes: readonly string[],
 ): TableColumn[] {
   const { spread = "sd" } = spec;
   const detail = (kind: TableSpec["details"][number]): TableColumn[] =>
@@ -18,12 +21,27 @@ export function groupColumns(
   return [
     ...detail("n"),
     ...metrics.flatMap((metric) =>
-      spec.show.map((kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit, spread })),
+      [...spec.show, ...(spec.published === undefined ? [] : PUBLISHED)].map(
+        (kind): TableColumn => ({ axes, groupLabel, kind, metric, unit: METRICS[metric].unit, spread }),
+      ),
+    ),
+    ...(spec.perClass ?? []).flatMap((score) =>
+      classes.map((name): TableColumn => {
+        const unit = score === "support" ? "count" : "share";
+        return { axes, groupLabel, kind: "per-class", classScore: { score, class: name }, unit, spread };
+      }),
     ),
     ...detail("parameters"),
     ...detail("flops"),
     ...detail("seconds"),
   ];
+}
+
+/** Classes or labels that trials are scored by, in the order of their tasks. */
+export function classNames(trials: readonly Planned[]): string[] {
+  const own = ({ spec: { task }, result }: Planned): readonly string[] =>
+    task === undefined ? (result?.classes ?? []) : task.type === "regression" ? [] : outputNames(task);
+  return [...new Set(trials.flatMap(own))];
 }
 
 /** Scores come from a result; a count of parameters is known from the plan. */
@@ -42,11 +60,16 @@ export function columnValue(column: TableColumn, { spec, result }: Planned): num
   if (column.kind === "parameters") {
     return (result ?? spec).parameters.trainable;
   }
-  if (result === undefined) {
-    return undefined;
+  if (result === undefined || column.kind === "published" || column.kind === "difference") {
+    return undefined; // published numbers are no trial's
   }
   if (column.kind === "flops") {
     return result.cost !== undefined && "utterance" in result.cost ? result.cost.utterance.products : undefined;
+  }
+  if (column.classScore !== undefined) {
+    const { score, class: name } = column.classScore;
+    const scores = result.test.validSelected.perClass[result.classes.indexOf(name)];
+    return score === "predicted" ? undefined : stored(scores?.[score]);
   }
   if (column.metric === undefined) {
     return column.kind === "n" ? 1 : result.seconds;

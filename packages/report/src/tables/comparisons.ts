@@ -3,9 +3,10 @@
 // winners among equals.
 import { METRICS, type MetricName } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
-import { holmCorrection, pairedEquivalence, pairedTTest } from "@merclab/statistics";
+import { holmCorrection } from "@merclab/statistics";
 import { columnValue } from "./columns.ts";
 import { groupBy } from "./group-by.ts";
+import { type PairOutcome, type PairTest, pairTest, STOCHASTIC_BOUND, STOCHASTIC_SEEDS } from "./pair-tests.ts";
 import type { Comparison, Planned, TableColumn } from "./table.ts";
 
 /** Two-sided, after correction. */
@@ -22,6 +23,8 @@ export interface Member {
   readonly row: number;
   /** By seed; only finite ones, and none where a seed is there twice. */
   readonly values: ReadonlyMap<number, number>;
+  /** Those of `values`. */
+  readonly trials: ReadonlyMap<number, Planned>;
   readonly mean: number;
   /** Number of trials with a score, usable or not. */
   readonly scored: number;
@@ -69,80 +72,132 @@ export function countComparisons(families: readonly Family[]): number {
   return families.reduce((sum, { members }) => sum + (members.length * (members.length - 1)) / 2, 0);
 }
 
-/** Every two rows that share two seeds or more. */
-export function testablePairs(families: readonly Family[]): Pair[] {
+/** Every two rows that share two seeds or more; for a test on single runs, every two rows with one seed each. */
+export function testablePairs(families: readonly Family[], seeds: PairTest["seeds"] = 2): Pair[] {
   return families.flatMap((family) =>
     family.members.flatMap((first, index) =>
       family.members.slice(index + 1).flatMap((second) => {
-        const seeds = [...first.values.keys()].filter((seed) => second.values.has(seed));
-        const values = ({ values: each }: Member) => seeds.map((seed) => each.get(seed) as number);
-        return seeds.length < 2 ? [] : [{ family, first, second, shared: [values(first), values(second)] } as const];
+        const common = [...first.values.keys()].filter((seed) => second.values.has(seed));
+        const values = ({ values: each }: Member) => common.map((seed) => each.get(seed) as number);
+        const isTestable = seeds === 1 ? first.values.size === 1 && second.values.size === 1 : common.length >= seeds;
+        return isTestable ? [{ family, first, second, shared: [values(first), values(second)] } as const] : [];
       }),
     ),
   );
 }
 
 export interface Comparisons {
+  readonly test: PairTest;
   /** Number of tests that were corrected together. */
   readonly tests: number;
+  /** Number of pairs that have seeds enough and yet nothing that the test can use. */
+  readonly untested: number;
   /** How the cell of a row and a column stands. */
   at(row: number, column: number): Comparison | undefined;
 }
 
-/** @param margins by metric, in the unit of stored scores: what counts as no difference */
-export function compareFamilies(families: readonly Family[], margins: Margins): Comparisons {
-  const tested = testablePairs(families).map((pair) => {
-    const margin = margins[pair.family.metric];
-    const test = pairedTTest(...pair.shared);
-    return {
-      ...pair,
-      // Differences that do not vary at all tell no error, so nothing follows from them.
-      test: test.sd === 0 ? { ...test, p: 1 } : test,
-      equivalence: margin === undefined ? undefined : pairedEquivalence(...pair.shared, margin),
-    };
-  });
-  const differs = holmCorrection(tested.map(({ test }) => test.p));
-  const equals = holmCorrection(tested.flatMap(({ equivalence }) => equivalence ?? []));
-  let place = 0;
-  const corrected = tested.map((pair, index) => ({
-    ...pair,
-    p: differs[index] as number,
-    equivalent: pair.equivalence !== undefined && (equals[place++] as number) <= LEVEL,
-  }));
-  const pairs = groupBy(corrected, ({ family }) => familyKey(family));
+/** A pair with what its test says once the whole table is known. */
+interface Settled {
+  readonly pair: Pair;
+  readonly outcome: PairOutcome;
+  /** After Holm's correction; absent for a test without p. */
+  readonly corrected: number | undefined;
+  readonly isEquivalent: boolean;
+}
+
+/** The margins, and the test that is run, are those of the spec. */
+export function compareFamilies(families: readonly Family[], spec: TableSpec): Comparisons {
+  const margins = marginsOf(spec);
+  const test = pairTest(spec);
+  const candidates = testablePairs(families, test.seeds);
+  const settled = settlePairs(candidates, test, margins);
+  const pairs = new Map<Family, Settled[]>(families.map((family) => [family, []]));
+  for (const each of settled) {
+    pairs.get(each.pair.family)?.push(each);
+  }
   const standings = new Map<string, Comparison>();
   for (const family of families) {
-    const best = bestOf(family);
+    const own = pairs.get(family) ?? [];
+    const best = bestOf(family, test.seeds);
     const others = family.members.filter((member) => member !== best && member.scored > 0);
-    const better = METRICS[family.metric].higherIsBetter ? 1 : -1;
-    const rivals = (pairs.get(familyKey(family)) ?? [])
-      .filter(({ first, second }) => first === best || second === best)
-      .map((pair) => {
-        const sign = pair.second === best ? 1 : -1;
-        // Over the seeds that both have, a row may be ahead of the one with the best mean over all of its own.
-        return { ...pair, sign, isBehind: pair.p <= LEVEL && better * sign * pair.test.difference < 0 };
-      });
+    const rivals = own.flatMap((each) => {
+      const { first, second } = each.pair;
+      const isFirst = second === best;
+      // Over the seeds that both have, a row may be ahead of the one with the best mean over all of its own.
+      return first === best || isFirst
+        ? [{ ...each, rival: isFirst ? first : second, isFirst, isBehind: isBehind(each, isFirst) }]
+        : [];
+    });
     if (best === undefined || rivals.length === 0) {
       continue;
     }
-    const isTold = rivals.length === others.length && rivals.every(({ isBehind }) => isBehind);
+    const isTold = rivals.length === others.length && rivals.every((each) => each.isBehind);
     standings.set(cellKey(best.row, family.column), { standing: isTold ? "winner" : "tied" });
-    for (const { first, second, test, p, equivalent, sign, isBehind } of rivals) {
-      const [low, high] = [sign * test.interval.low, sign * test.interval.high].sort((a, b) => a - b);
-      standings.set(cellKey(first === best ? second.row : first.row, family.column), {
-        standing: isBehind ? "behind" : equivalent ? "equivalent" : "tied",
-        toBest: {
-          difference: sign * test.difference,
-          interval: { low: low as number, high: high as number },
-          seeds: test.n,
-          p: test.p,
-          corrected: p,
-          ...(test.effect === undefined ? {} : { effect: sign * test.effect }),
-        },
+    for (const each of rivals) {
+      standings.set(cellKey(each.rival.row, family.column), {
+        standing: each.isBehind ? "behind" : each.isEquivalent ? "equivalent" : "tied",
+        toBest: toBest(each, each.isFirst),
       });
     }
   }
-  return { tests: tested.length, at: (row, column) => standings.get(cellKey(row, column)) };
+  return {
+    test,
+    tests: settled.length,
+    untested: candidates.length - settled.length,
+    at: (row, column) => standings.get(cellKey(row, column)),
+  };
+}
+
+function settlePairs(candidates: readonly Pair[], test: PairTest, margins: Margins): Settled[] {
+  const tested = candidates.flatMap((pair) => {
+    const outcome = test.run(pair, candidates.length, margins[pair.family.metric]);
+    return outcome === undefined ? [] : [{ pair, outcome }];
+  });
+  const differs = correctedBy(tested, ({ outcome }) => outcome.p);
+  const equals = correctedBy(tested, ({ outcome }) => outcome.equivalence);
+  return tested.map((each) => ({
+    ...each,
+    corrected: differs.get(each),
+    isEquivalent: (equals.get(each) ?? 1) <= LEVEL,
+  }));
+}
+
+/** Holm's correction over those that have a p. */
+function correctedBy<T>(all: readonly T[], pOf: (each: T) => number | undefined): Map<T, number> {
+  const having = all.filter((each) => pOf(each) !== undefined);
+  const corrected = holmCorrection(having.map((each) => pOf(each) as number));
+  return new Map(having.map((each, index) => [each, corrected[index] as number]));
+}
+
+/** @param isFirst whether the rival is the first of its pair, and the best row the second */
+function isBehind({ pair, outcome, corrected }: Settled, isFirst: boolean): boolean {
+  const better = METRICS[pair.family.metric].higherIsBetter ? 1 : -1;
+  const violation = violationOfBest(pair, outcome, isFirst);
+  if (violation !== undefined) {
+    return violation < STOCHASTIC_BOUND && outcome.seeds >= STOCHASTIC_SEEDS;
+  }
+  return corrected !== undefined && corrected <= LEVEL && better * (isFirst ? 1 : -1) * outcome.difference < 0;
+}
+
+/** Scores are ordered upwards: where less is better, the best row is the one with the lower quantiles. */
+function violationOfBest(pair: Pair, { violation }: PairOutcome, isFirst: boolean): number | undefined {
+  return violation?.[isFirst === METRICS[pair.family.metric].higherIsBetter ? 1 : 0];
+}
+
+function toBest({ pair, outcome, corrected }: Settled, isFirst: boolean): NonNullable<Comparison["toBest"]> {
+  const { difference, interval, seeds, p, effect } = outcome;
+  const violation = violationOfBest(pair, outcome, isFirst);
+  const sign = isFirst ? 1 : -1;
+  const ends = interval === undefined ? [] : [sign * interval.low, sign * interval.high].sort((a, b) => a - b);
+  return {
+    difference: sign * difference,
+    ...(interval === undefined ? {} : { interval: { low: ends[0] as number, high: ends[1] as number } }),
+    seeds,
+    ...(p === undefined ? {} : { p }),
+    ...(corrected === undefined ? {} : { corrected }),
+    ...(effect === undefined ? {} : { effect: sign * effect }),
+    ...(violation === undefined ? {} : { violation }),
+  };
 }
 
 export type Margins = Readonly<Partial<Record<MetricName, number>>>;
@@ -159,21 +214,26 @@ export function printedPerStored(metric: MetricName): number {
 }
 
 function memberOf(row: number, column: TableColumn, trials: readonly Planned[]): Member {
-  const read = trials.flatMap((trial): [number, number][] => {
+  const read = trials.flatMap((trial): { seed: number; value: number; trial: Planned }[] => {
     const value = columnValue(column, trial);
-    return value === undefined ? [] : [[trial.spec.seed, value]];
+    return value === undefined ? [] : [{ seed: trial.spec.seed, value, trial }];
   });
-  const values = new Map(read);
-  const isUsable = values.size === read.length && read.every(([, value]) => Number.isFinite(value));
-  const used = isUsable ? values : new Map<number, number>();
-  const mean = [...used.values()].reduce((sum, value) => sum + value, 0) / used.size;
-  return { row, values: used, mean, scored: read.length };
+  const isUsable =
+    new Set(read.map(({ seed }) => seed)).size === read.length && read.every(({ value }) => Number.isFinite(value));
+  const used = isUsable ? read : [];
+  return {
+    row,
+    values: new Map(used.map(({ seed, value }) => [seed, value])),
+    trials: new Map(used.map(({ seed, trial }) => [seed, trial])),
+    mean: used.reduce((sum, { value }) => sum + value, 0) / used.length,
+    scored: read.length,
+  };
 }
 
-/** Among those with a spread; the first of equals. */
-function bestOf({ metric, members }: Family): Member | undefined {
+/** Among those with seeds enough; the first of equals. */
+function bestOf({ metric, members }: Family, seeds: PairTest["seeds"]): Member | undefined {
   const sign = METRICS[metric].higherIsBetter ? 1 : -1;
-  const [first, ...others] = members.filter(({ values }) => values.size > 1);
+  const [first, ...others] = members.filter(({ values }) => values.size >= seeds);
   return others.reduce<Member | undefined>(
     (best, member) => (best === undefined || sign * member.mean > sign * best.mean ? member : best),
     first,
@@ -182,10 +242,6 @@ function bestOf({ metric, members }: Family): Member | undefined {
 
 function dataKey({ spec }: Planned): string {
   return JSON.stringify([spec.config.dataset.name, spec.data.fingerprint, spec.data.source]);
-}
-
-function familyKey({ column, members }: Family): string {
-  return `${column}:${members.map(({ row }) => row).join(",")}`;
 }
 
 function cellKey(row: number, column: number): string {

@@ -1,23 +1,27 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
 import { type MetricName, metricDescriptor } from "@merclab/core";
-import type { TableSpec, TrialSpec } from "@merclab/runner";
+import type { Published, TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, rootAxes } from "./axes.ts";
 import { columnValue, needsResult } from "./columns.ts";
-import { comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
+import { type Comparisons, comparableFamilies, compareFamilies, marginsOf, printedPerStored } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
-import { configHash } from "./config-hash.ts";
 import { layOutTable } from "./layout.ts";
 import { createNotes, type Notes } from "./notes.ts";
+import { type Origin, originOf } from "./provenance.ts";
+import { type PublishedValue, publishedConditions, publishedNotes, publishedNumber } from "./published.ts";
 import { markStandings } from "./standings.ts";
-import type { AxisValue, Missing, Planned, Table, TableCell, TableColumn } from "./table.ts";
+import type { AxisValue, Planned, Table, TableCell, TableColumn } from "./table.ts";
+
+/** Of so many groups at most, each has a note with its own command. */
+const MOST_COMMANDS = 6;
 
 export interface CompileOptions {
   /** Names the experiment where no trial does. */
   readonly experiment?: string;
-  /** The command that computes these trials; without it, the one that finishes the experiment. */
-  readonly command?: (missing: readonly TrialSpec[]) => string;
+  /** The command that computes these trials of a cell; for no cell, or without it, what finishes the experiment. */
+  readonly command?: (wanted: readonly TrialSpec[], cell: readonly TrialSpec[]) => string;
   /** Order of an axis' values, as declared in the experiment; others follow, sorted. */
   readonly order?: Readonly<Record<string, readonly AxisValue[]>>;
 }
@@ -35,23 +39,32 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   const roots = rootAxes(axes.rows);
   const mostWanted = Math.max(0, ...groups.map((group) => group.length));
   const synthetic = new Set(trials.map((trial) => trial.spec.data.source === "synthetic"));
-  const comparisons = compareFamilies(comparableFamilies(columns, layout.cells), marginsOf(spec));
+  const comparisons = compareFamilies(comparableFamilies(columns, layout.cells), spec);
   const notes = createNotes();
+  const lackingGroups = groups.filter((group) => group.some(({ result }) => result === undefined)).length;
   const cells = rowKeys.map((row) =>
     columnGroups.flatMap(({ key, columns: own }) => {
       const group = layout.groupAt(row, key);
-      const lacking = group.filter((trial) => trial.result === undefined).map((trial) => trial.spec);
-      const fill = lacking.length === 0 ? "" : command(lacking);
+      const origin = originOf(group, command);
       const conditions = groupConditions({
         trials: group,
-        command: fill,
+        command: lackingGroups > MOST_COMMANDS ? undefined : origin.fill,
         mostWanted,
         partlySynthetic: synthetic.size > 1,
       });
-      return compileGroup(group, own, lacking, fill, group.length === 0 ? [] : conditions, notes);
+      const cells = compileGroup(group, own, origin, group.length === 0 ? [] : conditions, notes);
+      return spec.published === undefined
+        ? cells
+        : withPublished(spec.published, layout.publishedAt(row, key), group, own, cells, notes);
     }),
   );
-  for (const text of tableConditions(trials, axes.added, axes.unused)) {
+  if (spec.published !== undefined) {
+    const hasLacking = cells.flat().some(({ state }) => state === "not-published");
+    for (const text of publishedNotes(spec.published, hasLacking)) {
+      notes.add(text);
+    }
+  }
+  for (const text of tableConditions(trials, axes)) {
     notes.add(text);
   }
   if (left.length > 0) {
@@ -61,8 +74,14 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   if (trials.length > 0 && unshown.length > 0) {
     notes.add(`No column for the margin of ${unshown.map((name) => metricDescriptor(name).label).join(", ")}.`);
   }
+  if (comparisons.untested > 0) {
+    notes.add(untestedNote(comparisons));
+  }
   if (trials.length === 0) {
-    notes.add(`No trials yet; to plan and compute them: ${command([])}`);
+    notes.add(`No trials yet; to plan and compute them: ${command([], [])}`);
+  }
+  if (lackingGroups > MOST_COMMANDS) {
+    notes.add(`To compute all that is missing: ${command([], [])} (--provenance names the command of each cell).`);
   }
   if (cells.flat().some((cell) => cell.state === "not-planned")) {
     notes.add("Empty: not in the plan.");
@@ -75,29 +94,73 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
     title: spec.title ?? first?.title ?? experiment,
     caption: caption(spec, metrics, groups, synthetic),
     rowHeads: roots,
-    rows: rowKeys.map((key) => ({ axes: key, labels: roots.map((root) => axisLabel(root, axes.rows, key)) })),
+    rows: rowKeys.map((key) => ({
+      axes: key,
+      labels: roots.map((root) => axisLabel(root, axes.rows, key, spec.labels)),
+    })),
     columns,
     cells: marked.cells,
     notes: [...marked.notes, ...notes.list()],
   };
 }
 
+/** The cells of a group with its published numbers in place. */
+function withPublished(
+  published: Published,
+  values: readonly PublishedValue[],
+  group: readonly Planned[],
+  columns: readonly TableColumn[],
+  cells: readonly TableCell[],
+  notes: Notes,
+): TableCell[] {
+  const conditions = publishedConditions(published, group);
+  return columns.map((column, place): TableCell => {
+    const cell = cells[place] as TableCell;
+    if (column.metric === undefined || (column.kind !== "published" && column.kind !== "difference")) {
+      return cell;
+    }
+    const { metric } = column;
+    const found = publishedNumber(values, metric);
+    if (found === undefined) {
+      return { ...cell, state: "not-published" };
+    }
+    // As the decimal number it is: 69.91 % is 0.6991.
+    const printed = Number((found.value / printedPerStored(metric)).toPrecision(12));
+    if (column.kind === "published") {
+      const source = found.source ?? published.source;
+      const texts = [...(found.source === undefined ? [] : [`published: ${found.source}`]), found.note, ...conditions];
+      return {
+        ...cell,
+        state: "filled",
+        mean: printed,
+        trials: [],
+        configs: [],
+        provenance: { seeds: [], fingerprints: [], engines: [], versions: [], command: "" },
+        ...(source === undefined ? {} : { source }),
+        notes: texts.flatMap((text) => (text === undefined ? [] : [notes.mark(text)])),
+      };
+    }
+    const result = columns.findIndex((other) => other.metric === metric && other.kind === "valid-selected");
+    const ours = cells[result];
+    return ours?.mean === undefined
+      ? { ...cell, state: ours?.state ?? "not-planned" }
+      : { ...cell, state: "filled", n: ours.n, mean: ours.mean - printed };
+  });
+}
+
+function untestedNote({ untested, test, tests }: Comparisons): string {
+  const what = test.seeds === 1 ? "accuracy alone, and predictions of both runs" : "stored predictions of both rows";
+  return `${untested} of ${untested + tests} comparisons were not made: the test (${test.label}) needs ${what}.`;
+}
+
 function compileGroup(
   group: readonly Planned[],
   columns: readonly TableColumn[],
-  lacking: readonly TrialSpec[],
-  command: string,
+  origin: Origin,
   conditions: readonly string[],
   notes: Notes,
 ): TableCell[] {
-  const ids = group.filter((trial) => trial.result !== undefined).map((trial) => trial.spec.id);
-  const configs = [...new Set(group.map((trial) => configHash(trial.spec.config)))].sort();
-  const sources = new Set(group.map((trial) => trial.spec.data.source));
-  const data = sources.size > 1 ? "mixed" : sources.has("synthetic") ? "synthetic" : "real";
-  const missing: Missing | undefined =
-    lacking.length === 0
-      ? undefined
-      : { wanted: group.length, have: ids.length, trials: lacking.map((each) => each.id), command };
+  const { trials: ids, data, configs, missing, provenance } = origin;
   return columns.map((column) => {
     const { state, values, stray } = readColumn(column, group);
     const own =
@@ -111,6 +174,7 @@ function compileGroup(
       trials: ids,
       data,
       configs,
+      provenance,
       ...(missing === undefined ? {} : { missing }),
       notes: [...shared, ...own].map((text) => notes.mark(text)),
     };
@@ -165,6 +229,9 @@ function caption(
       const labels = turned.map(({ label }) => label).join(", ");
       sentences.push(`Smaller is better for ${labels}: there optimism is valid-selected - max-test.`);
     }
+  }
+  if (spec.published !== undefined) {
+    sentences.push("difference = valid-selected - published.");
   }
   if (synthetic.has(true)) {
     const part = synthetic.size > 1 ? "Partly synthetic data" : "Synthetic data";

@@ -1,13 +1,15 @@
 // What a reader must know beside a number: missing seeds, mixed conditions, data that is no data. Found by looking,
 // never declared.
-import { configHash, differingPaths } from "./config-hash.ts";
+import type { TableAxes } from "./axes.ts";
+import { configHash, differingPaths, differingValues } from "./config-hash.ts";
 import { groupBy } from "./group-by.ts";
 import type { CellState, Planned } from "./table.ts";
 
 /** Trials of one row and one group of columns, by seed. */
 export interface CellGroup {
   readonly trials: readonly Planned[];
-  readonly command: string;
+  /** Computes what is missing; absent where that is told for the whole table. */
+  readonly command: string | undefined;
   /** Largest number of trials planned for any group of the table. */
   readonly mostWanted: number;
   /** Some, but not all data of the table is synthetic: then it is said beside each. */
@@ -24,7 +26,7 @@ export function groupConditions({ trials, command, mostWanted, partlySynthetic }
     const errors = distinct(failed.map((trial) => trial.status?.error ?? "no reason stored"));
     const failures = failed.length === 0 ? "" : `; ${failed.length} failed (${errors.join("; ")})`;
     const found = have === 0 ? "no result yet" : `fewer seeds than planned: ${have} of ${trials.length}`;
-    notes.push(`${found}${failures}; to compute: ${command}`);
+    notes.push(`${found}${failures}${command === undefined ? "" : `; to compute: ${command}`}`);
   }
   if (trials.length < mostWanted) {
     notes.push(`fewer seeds planned than elsewhere in this table: ${trials.length} of ${mostWanted}`);
@@ -57,11 +59,7 @@ export function metricConditions(label: string, state: CellState, stray: readonl
 }
 
 /** About the whole table. */
-export function tableConditions(
-  trials: readonly Planned[],
-  added: readonly string[],
-  unused: readonly string[],
-): string[] {
+export function tableConditions(trials: readonly Planned[], { added, unused, rows, columns }: TableAxes): string[] {
   const notes: string[] = [];
   if (added.length > 0) {
     notes.push(`Split by ${added.join(", ")} as well: only seeds are averaged.`);
@@ -75,6 +73,10 @@ export function tableConditions(
     if (fingerprints.length > 1) {
       notes.push(`Rows differ in the data or features of ${dataset}: ${fingerprints.map(shorten).join(", ")}.`);
     }
+    const differences = protocolDifferences(members, [...rows, ...columns]);
+    if (differences.length > 0) {
+      notes.push(`Rows on ${dataset} differ in protocol or recipe: ${differences.join("; ")}.`);
+    }
   }
   const results = trials.flatMap((trial) => trial.result ?? []);
   const packages = distinct(results.flatMap((result) => Object.keys(result.versions)));
@@ -85,6 +87,21 @@ export function tableConditions(
     }
   }
   return notes;
+}
+
+/** Parts of a config that should be the same for all rows unless a table is about them. */
+const PROTOCOL = ["dataset", "trainer", "optimizer", "engine"] as const;
+
+/** "trainer.epochs 20, 40": what rows on the same data differ in without showing it. */
+function protocolDifferences(trials: readonly Planned[], axes: readonly string[]): string[] {
+  const parts = trials.map(({ spec: { config } }) =>
+    Object.fromEntries(PROTOCOL.map((part) => [part, { ...config[part].options, name: config[part].name }])),
+  );
+  const distinctParts = [...new Map(parts.map((each) => [JSON.stringify(each), each])).values()];
+  return differingValues(distinctParts)
+    .map(({ path, values }) => ({ path: path.replace(/\.name$/, ""), values }))
+    .filter(({ path }) => !axes.some((axis) => path === axis || path.startsWith(`${axis}.`)))
+    .map(({ path, values }) => `${path} ${values.join(", ")}`);
 }
 
 function distinct(values: readonly string[]): string[] {

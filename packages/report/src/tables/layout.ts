@@ -3,8 +3,10 @@ import { MerclabError, type MetricName } from "@merclab/core";
 import type { TableSpec } from "@merclab/runner";
 import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
 import { tableMetrics } from "./by-task.ts";
-import { groupColumns } from "./columns.ts";
+import { classNames, groupColumns } from "./columns.ts";
 import { groupBy } from "./group-by.ts";
+import { type PublishedValue, placePublished, publishedOrder } from "./published.ts";
+import { selectTrials } from "./select-trials.ts";
 import type { AxisValue, AxisValues, Planned, TableColumn } from "./table.ts";
 
 export interface TableLayout {
@@ -23,6 +25,7 @@ export interface TableLayout {
   /** Trials of each row and group of columns that has some. */
   readonly groups: readonly (readonly Planned[])[];
   groupAt(row: AxisValues, column: AxisValues): readonly Planned[];
+  publishedAt(row: AxisValues, column: AxisValues): readonly PublishedValue[];
 }
 
 /**
@@ -35,20 +38,29 @@ export function layOutTable(
   planned: readonly Planned[],
   order: Readonly<Record<string, readonly AxisValue[]>> = {},
 ): TableLayout {
-  const trials = [...planned].sort(bySeed);
+  const trials = selectTrials(spec, planned).sort(bySeed);
   refuseRepeated(trials);
   const specs = trials.map((trial) => trial.spec);
   const axes = tableAxes(spec, specs);
   const { metrics, left } = tableMetrics(spec, specs);
-  const rowKeys = distinctAxes(trials, axes.rows).sort(compareAxes(axes.rows, order));
-  const columnKeys = distinctAxes(trials, axes.columns).sort(compareAxes(axes.columns, order));
   const groups = groupBy(trials, (trial) =>
     groupKey(pickAxes(trial.spec, axes.rows), pickAxes(trial.spec, axes.columns)),
   );
   const groupAt = (row: AxisValues, column: AxisValues) => groups.get(groupKey(row, column)) ?? [];
+  const published = placePublished(spec, {
+    rowAxes: axes.rows,
+    columnAxes: axes.columns,
+    rowKeys: distinctAxes(trials, axes.rows),
+    columnKeys: distinctAxes(trials, axes.columns),
+    groupAt,
+  });
+  const wanted = publishedOrder(spec, order);
+  const rowKeys = published.rowKeys.toSorted(compareAxes(axes.rows, wanted));
+  const columnKeys = published.columnKeys.toSorted(compareAxes(axes.columns, wanted));
   const columnGroups = columnKeys.map((key) => {
-    const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key));
-    return { key, columns: groupColumns(spec, metrics, key, label.join(", ")) };
+    const label = rootAxes(axes.columns).map((root) => axisLabel(root, axes.columns, key, spec.labels));
+    const classes = spec.perClass === undefined ? [] : classNames(rowKeys.flatMap((row) => groupAt(row, key)));
+    return { key, columns: groupColumns(spec, metrics, key, label.join(", "), classes) };
   });
   return {
     trials,
@@ -61,6 +73,7 @@ export function layOutTable(
     cells: rowKeys.map((row) => columnGroups.flatMap(({ key, columns }) => columns.map(() => groupAt(row, key)))),
     groups: [...groups.values()],
     groupAt,
+    publishedAt: published.at,
   };
 }
 

@@ -25,7 +25,11 @@ export function markStandings(
   );
   const found = new Set(marked.flat().flatMap(({ comparison }) => comparison?.standing ?? []));
   const tests = comparisons.tests === 1 ? "one comparison" : `the ${comparisons.tests} comparisons`;
-  const test = `paired t test over seeds, two-sided, p <= ${LEVEL} after Holm's correction over ${tests} of this table`;
+  const { label } = comparisons.test;
+  const isOrder = marked.flat().some(({ comparison }) => comparison?.toBest?.violation !== undefined);
+  const test = isOrder
+    ? `${label}, at 95 % confidence, Bonferroni's correction over ${tests} of this table`
+    : `${label}, p <= ${LEVEL} after Holm's correction over ${tests} of this table`;
   const bounds = (Object.entries(margins) as [MetricName, number][]).map(
     ([metric, margin]) =>
       `${metricDescriptor(metric).label} ${Number((margin * printedPerStored(metric)).toPrecision(6))}`,
@@ -33,7 +37,7 @@ export function markStandings(
   const texts = {
     winner: `best, and told apart from every other row on the same data (${test})`,
     tied: `not told apart: the best row of the column on this data, and those that may be as good (${test})`,
-    equivalent: `as good as the best within the margin (${bounds.join(", ")}; two one-sided paired t tests, corrected alike)`,
+    equivalent: `as good as the best within the margin (${bounds.join(", ")}; two one-sided tests of the same kind, corrected alike)`,
   };
   const notes = (["winner", "tied", "equivalent"] as const)
     .filter((standing) => found.has(standing))

@@ -1,6 +1,14 @@
 // A compiled table: plain data that every format prints. Numbers are raw here (shares in [0, 1]); formats round.
 import type { MetricDescriptor, MetricName } from "@merclab/core";
-import type { DetailKind, ScoreKind, TrialResult, TrialSpec, TrialStatus } from "@merclab/runner";
+import type {
+  ClassScoreName,
+  DetailKind,
+  ScoreKind,
+  TestPredictions,
+  TrialResult,
+  TrialSpec,
+  TrialStatus,
+} from "@merclab/runner";
 import type { Interval } from "@merclab/statistics";
 import type { Statistics } from "../aggregate/statistics.ts";
 
@@ -11,6 +19,8 @@ export interface Planned {
   readonly result?: TrialResult | undefined;
   /** Tells a failed trial from one that has not run. */
   readonly status?: TrialStatus | undefined;
+  /** Of the test utterances at the selected epoch, for tests that need them. */
+  readonly predictions?: TestPredictions | undefined;
 }
 
 /** Undefined where an axis does not apply, e.g. `fusion.lmam.rank` where fusion is sdt. */
@@ -28,9 +38,12 @@ export interface TableColumn {
   readonly axes: AxisValues;
   /** e.g. "iemocap"; empty when everything is in lines. */
   readonly groupLabel: string;
-  readonly kind: ScoreKind | DetailKind;
-  /** Absent for details. */
+  /** `published`: a number that somebody else printed; `difference`: the result minus it. */
+  readonly kind: ScoreKind | DetailKind | "published" | "difference" | "per-class";
+  /** Absent for details and classes. */
   readonly metric?: MetricName;
+  /** Of one class, at the epoch of the result; `predicted`: the share of a label's utterances that got this class. */
+  readonly classScore?: { readonly score: ClassScoreName | "predicted"; readonly class: string };
   readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
   /** What is printed after ±. */
   readonly spread: "sd" | "interval";
@@ -41,7 +54,8 @@ export type CellState =
   | "missing" // planned, but no trial has a result
   | "not-scored" // no trial scored this metric
   | "not-a-number" // NaN or an infinity in some trial: a mean of the others would hide it
-  | "not-planned"; // the plan has no trial for this row and column
+  | "not-planned" // the plan has no trial for this row and column
+  | "not-published"; // no published number is known
 
 /** Statistics over seeds, absent unless filled. */
 export interface TableCell extends Statistics {
@@ -51,6 +65,9 @@ export interface TableCell extends Statistics {
   readonly data: "real" | "synthetic" | "mixed";
   /** Hashes of the configs behind the cell, seed and data left out; one unless conditions are mixed. */
   readonly configs: readonly string[];
+  readonly provenance: Provenance;
+  /** Where a published number is printed. */
+  readonly source?: string;
   /** Absent when every planned trial has a result. */
   readonly missing?: Missing;
   /** Absent where nothing could be tested: details, other epochs, fewer than two seeds in common. */
@@ -70,17 +87,32 @@ export interface Comparison {
   readonly toBest?: {
     /** This cell minus the best, mean over the seeds of both, in the unit of the column. */
     readonly difference: number;
-    /** 95 % of the difference, not corrected. */
-    readonly interval: Interval;
+    /** 95 % of the difference, not corrected; absent where the test makes none. */
+    readonly interval?: Interval;
     /** Number of seeds that both have. */
     readonly seeds: number;
-    /** Of the paired t test, two-sided. */
-    readonly p: number;
+    /** Of the test of the table, two-sided; absent for one without p. */
+    readonly p?: number;
     /** The same after Holm's correction over the table. */
-    readonly corrected: number;
+    readonly corrected?: number;
+    /** Of almost stochastic order: how far the best is, at most, from being better at every quantile. */
+    readonly violation?: number;
     /** Difference in standard deviations of the differences; absent where these do not vary. */
     readonly effect?: number;
   };
+}
+
+/** What a cell was made of and with; lists are sorted and name each thing once. */
+export interface Provenance {
+  /** Of `TableCell.trials`, in their order. */
+  readonly seeds: readonly number[];
+  /** Of the data of all planned trials. */
+  readonly fingerprints: readonly string[];
+  readonly engines: readonly string[];
+  /** Of the packages that the trials ran with, e.g. "onnxruntime-node 1.23.0". */
+  readonly versions: readonly string[];
+  /** Computes every trial of the cell that is not stored; empty where nothing is planned. */
+  readonly command: string;
 }
 
 export interface Missing {

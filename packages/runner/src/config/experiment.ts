@@ -1,6 +1,6 @@
 // The experiment file: what to compare, on which data, with how many seeds, and which tables to print.
 import { existsSync } from "node:fs";
-import { basename, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { MerclabError, suggestName } from "@merclab/core";
 import { readYamlFile } from "@merclab/data";
 import glob from "fast-glob";
@@ -29,7 +29,24 @@ const experimentFile = z.strictObject({
   tables: z.array(tableSpec).optional(),
 });
 
+/** A file that has no trials of its own, only tables over those of a study. */
+const viewFile = z.strictObject({
+  title: z.string(),
+  /** Name of the experiment whose trials these are. */
+  study: z.string(),
+  tables: z.array(tableSpec).min(1),
+});
+
+/** Tables over the trials of a study. */
+export interface View {
+  readonly file: string;
+  readonly title: string;
+  readonly tables: readonly TableSpec[];
+}
+
 export interface Experiment {
+  /** Present where the file that was asked for is a view of this experiment. */
+  readonly view?: View;
   /** The file's name without extension. */
   readonly name: string;
   readonly file: string;
@@ -47,12 +64,37 @@ export interface Experiment {
 }
 
 /**
- * Finds an experiment by name or path and reads it.
+ * Finds an experiment by name or path and reads it; for a view, the experiment that it is about, with the view.
  *
  * @param folders searched in order for `<name>.yaml`, sub-folders included
  */
 export async function readExperiment(nameOrFile: string, folders: readonly string[]): Promise<Experiment> {
   const file = await findExperiment(nameOrFile, folders);
+  const view = await readView(file);
+  if (view === undefined) {
+    return readStudyFile(file);
+  }
+  const { study, title, tables } = view;
+  // Where a view comes by its path, its study lies in the folder above, or beside it.
+  const near = [dirname(dirname(file)), dirname(file)];
+  const studied = await findExperiment(study, [...folders, ...(folders.length === 0 ? near : [])]).catch(
+    (error: unknown) => {
+      throw error instanceof MerclabError
+        ? new MerclabError(error.code, error.message, { where: `${file} (study)`, hint: error.hint, cause: error })
+        : error;
+    },
+  );
+  const named = tables.map((table) => ({ ...table, title: table.title ?? title }));
+  return { ...(await readStudyFile(studied)), view: { file, title, tables: named } };
+}
+
+/** @returns undefined for a file with trials of its own */
+async function readView(file: string): Promise<z.output<typeof viewFile> | undefined> {
+  const { value } = await readYamlFile(file, z.looseObject({ study: z.unknown().optional() }));
+  return value.study === undefined ? undefined : (await readYamlFile(file, viewFile)).value;
+}
+
+async function readStudyFile(file: string): Promise<Experiment> {
   const { value, lineOf } = await readYamlFile(file, experimentFile);
   const at = (...path: PropertyKey[]) => `${file}:${lineOf(path)}`;
   const list = (section: Readonly<Record<string, AssignmentValue>>, ...path: PropertyKey[]): Assignment[] =>
@@ -86,12 +128,12 @@ function toAxis(key: string, values: AssignmentValue, where: string | undefined)
   return { key, values: values as readonly AssignmentValue[], where };
 }
 
-/** Name and title-less file of every experiment in the folders, by name. */
+/** File of every experiment in the folders, by name: its path in the folder, without extension. */
 export async function listExperiments(folders: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const folder of folders) {
     for (const file of (await glob("**/*.yaml", { cwd: folder, onlyFiles: true })).sort()) {
-      const name = basename(file, ".yaml");
+      const name = file.slice(0, -extname(file).length);
       if (!found.has(name)) {
         found.set(name, join(folder, file));
       }
@@ -108,7 +150,8 @@ async function findExperiment(nameOrFile: string, folders: readonly string[]): P
     return nameOrFile;
   }
   const known = await listExperiments(folders);
-  const file = known.get(nameOrFile);
+  // In a sub-folder the last part of a name is enough, where nothing nearer has it.
+  const file = known.get(nameOrFile) ?? [...known].find(([name]) => basename(name) === nameOrFile)?.[1];
   if (file === undefined) {
     throw new MerclabError("config", `unknown experiment "${nameOrFile}"`, {
       hint: suggestName(nameOrFile, known.keys()),

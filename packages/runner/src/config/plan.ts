@@ -33,6 +33,8 @@ import { type ResolvedCell, resolveConfig } from "./resolve.ts";
 
 export interface StudyPlan {
   readonly experiment: Experiment;
+  /** Whether the command line changed what the file says: then it may be a part of a study. */
+  readonly isOverridden: boolean;
   readonly trials: readonly TrialSpec[];
   /** What the reader must know before the first number: synthetic data, data sets that were not found. */
   readonly notices: readonly string[];
@@ -66,13 +68,15 @@ export async function planStudy(
   for (const assignment of [...experiment.matrix, ...experiment.when.flatMap(({ set }) => set)]) {
     parseKey(assignment);
   }
+  const overridden = new Map(own.map((axis) => [axis.key, axis]));
+  const swept = new Set(experiment.matrix.map(({ key }) => key));
+  // An axis of the file stays one when it is narrowed, so that its trials are the same ones to the letter.
   const fixed: Assignment[] = own
-    .filter(({ values }) => values.length === 1)
+    .filter(({ key, values }) => values.length === 1 && !swept.has(key))
     .map(({ key, values, where }) => ({ key, value: values[0] ?? null, where }));
-  const overridden = new Set(own.map(({ key }) => key));
   const axes = [
-    ...experiment.matrix.filter(({ key }) => !overridden.has(key)),
-    ...own.filter(({ values }) => values.length > 1),
+    ...experiment.matrix.map((axis) => overridden.get(axis.key) ?? axis),
+    ...own.filter(({ key, values }) => values.length > 1 && !swept.has(key)),
   ];
   const seeds = chooseSeeds(experiment, seedOverride);
   await checkWhen(experiment, site.groups);
@@ -109,6 +113,7 @@ export async function planStudy(
   const datasets = [...loaded.values()];
   return {
     experiment,
+    isOverridden: overrides.length > 0,
     trials: interleaveSeeds(assembleTrials(drafts, experiment, site)),
     notices: [...notices, ...syntheticNotice(datasets)],
     datasets,
@@ -176,7 +181,9 @@ function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: 
     counts.set(cell, parameters);
     if (!trials.has(id)) {
       const { name, title } = experiment;
-      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, task: data.task });
+      const features = Object.fromEntries(data.modalities.map((modality) => [modality.name, modality.dim]));
+      const { task } = data;
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, features, task });
     }
   }
   return [...trials.values()];

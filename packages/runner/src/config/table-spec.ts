@@ -11,19 +11,77 @@ export type ScoreKind = (typeof SCORE_KINDS)[number];
 export const DETAIL_KINDS = ["n", "parameters", "flops", "seconds"] as const;
 export type DetailKind = (typeof DETAIL_KINDS)[number];
 
+/** How two rows are compared: over seeds, over dialogues and seeds, by quantiles over seeds, or on single runs. */
+export const PAIR_TESTS = ["paired-t", "dialogue-bootstrap", "stochastic-order", "mcnemar"] as const;
+export type PairTestName = (typeof PAIR_TESTS)[number];
+
+/** What can stand for each class or label. */
+export const CLASS_SCORES = ["f1", "precision", "recall", "support"] as const;
+export type ClassScoreName = (typeof CLASS_SCORES)[number];
+
 const metricNames = Object.keys(METRICS) as [MetricName, ...MetricName[]];
 const axis = z.string().min(1);
 const axes = z.union([axis, z.array(axis)]).transform((value) => (typeof value === "string" ? [value] : value));
 
+const axisValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const axisValues = z
+  .union([axisValue, z.array(axisValue).min(1)])
+  .transform((value): readonly (typeof axisValue)["_output"][] => (Array.isArray(value) ? value : [value]));
+
+/** Numbers that somebody else printed, for the cells of a table. */
+const published = z
+  .strictObject({
+    /** Where they are printed; absent where none is known. */
+    source: z.string().min(1).optional(),
+    /** Which epoch they are of. */
+    selection: z.enum(["test", "validation", "unknown"]).default("unknown"),
+    /** Widths of the features that they were made with: data set, modality, width. */
+    features: z.record(z.string(), z.record(z.string(), z.int().positive())).default({}),
+    /** Why cells have no number. */
+    lacking: z.string().min(1).default("not found in a source that could be read"),
+    values: z
+      .array(
+        z
+          .strictObject({
+            /** The choices of the cell; those that no trial makes are rows or columns of their own. */
+            at: z.record(z.string(), axisValue),
+            /** In place of the source of all. */
+            source: z.string().min(1).optional(),
+            /** What must be known beside these numbers. */
+            note: z.string().min(1).optional(),
+            ...(Object.fromEntries(metricNames.map((name) => [name, z.number().optional()])) as Record<
+              MetricName,
+              z.ZodOptional<z.ZodNumber>
+            >),
+          })
+          .refine((value) => metricNames.some((name) => value[name] !== undefined), "names no number of any metric"),
+      )
+      .default([]),
+  })
+  .refine(({ source, values }) => values.every((value) => (value.source ?? source) !== undefined), {
+    message: "a published number needs a source",
+    path: ["source"],
+  });
+
+export type Published = z.output<typeof published>;
+
 export const tableSpec = z
   .strictObject({
     title: z.string().min(1).optional(),
+    /** The trials that the table is about, by their choices: `{ dataset: iemocap }`. All where absent. */
+    only: z.record(z.string(), axisValues).optional(),
+    /** How choices are called in print: `{ encoder: { sdt-inter: without intra-modal } }`. */
+    labels: z.record(z.string(), z.record(z.string(), z.string())).optional(),
+    /** Published numbers, each beside ours, with the difference: the result minus the published one. */
+    published: published.optional(),
     /** Axes whose values make the lines, e.g. `fusion` or `[fusion, fusion.lmam.rank]`. */
     rows: axes.optional(),
     /** Axes whose values make the columns; `[]` puts everything into lines. Without it: dataset, unless rows has it. */
     columns: axes.optional(),
     /** Absent = the usual ones of each task. */
     metrics: z.array(z.enum(metricNames)).min(1).optional(),
+    /** A column for each class or label, of the result alone and never compared: `[f1, support]`. */
+    perClass: z.array(z.enum(CLASS_SCORES)).optional(),
     /** The result, valid-selected, always comes first; nothing replaces it. */
     show: z
       .array(z.enum(SCORE_KINDS))
@@ -31,8 +89,24 @@ export const tableSpec = z
       .default(() => [...SCORE_KINDS]),
     /** After ±: the sample standard deviation over seeds (without it), or half of the 95 % interval of the mean. */
     spread: z.enum(["sd", "interval"]).optional(),
-    /** `margin`: the difference, as printed, that counts as none, e.g. `{ weighted-f1: 0.5 }`. */
-    compare: z.strictObject({ margin: z.partialRecord(z.enum(metricNames), z.number().positive()) }).optional(),
+    compare: z
+      .strictObject({
+        test: z.enum(PAIR_TESTS).default("paired-t"),
+        /** The difference, as printed, that counts as none, e.g. `{ weighted-f1: 0.5 }`. */
+        margin: z.partialRecord(z.enum(metricNames), z.number().positive()).optional(),
+        /** How often is drawn, where a test draws. */
+        resamples: z.int().min(100).max(100_000).optional(),
+      })
+      .refine(({ test, margin }) => margin === undefined || test === "paired-t" || test === "dialogue-bootstrap", {
+        message: "a margin needs the test paired-t or dialogue-bootstrap",
+        path: ["margin"],
+      })
+      .refine(
+        ({ test, resamples }) =>
+          resamples === undefined || test === "dialogue-bootstrap" || test === "stochastic-order",
+        { message: "only dialogue-bootstrap and stochastic-order draw", path: ["resamples"] },
+      )
+      .optional(),
     details: z.array(z.enum(DETAIL_KINDS)).default((): DetailKind[] => ["n", "parameters", "seconds"]),
   })
   .refine((spec) => !spec.rows?.some((row) => spec.columns?.includes(row)), {
@@ -44,9 +118,12 @@ export const tableSpec = z
     path: ["compare", "margin"],
   })
   .refine(
-    (spec) => [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details].every(areDistinct),
+    (spec) =>
+      [spec.rows ?? [], spec.columns ?? [], spec.metrics ?? [], spec.show, spec.details, spec.perClass ?? []].every(
+        areDistinct,
+      ),
     {
-      message: "rows, columns, metrics, show and details name each thing once",
+      message: "rows, columns, metrics, show, details and perClass name each thing once",
     },
   );
 

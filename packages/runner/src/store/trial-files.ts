@@ -36,6 +36,8 @@ export interface TrialSpec {
   readonly seed: number;
   readonly data: { readonly fingerprint: string; readonly source: "real" | "synthetic" };
   readonly parameters: { readonly total: number; readonly trainable: number };
+  /** Width of each modality's features. Absent in trials of older versions. */
+  readonly features?: Readonly<Record<string, number>>;
   /** What is predicted. Absent in trials of before there was more than single-label classification. */
   readonly task?: Task;
 }

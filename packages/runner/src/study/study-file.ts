@@ -19,6 +19,7 @@ export interface StudyFile {
 
 const FILE = "study.json";
 
+/** Overrides that narrow a study leave its file as it is, so that its tables stay whole while a part is computed. */
 export async function writeStudy(runsFolder: string, plan: StudyPlan, command: string): Promise<void> {
   const { experiment, notices, trials } = plan;
   const study: StudyFile = {
@@ -30,7 +31,21 @@ export async function writeStudy(runsFolder: string, plan: StudyPlan, command: s
     tables: experiment.tables,
     trials,
   };
-  await writeJson(join(experimentFolder(runsFolder, experiment.name), FILE), study);
+  const file = join(experimentFolder(runsFolder, experiment.name), FILE);
+  const stored = await readJson<StudyFile>(file);
+  if (stored === undefined || !plan.isOverridden || !isPart(study, stored)) {
+    await writeJson(file, study);
+  }
+}
+
+function isPart(study: StudyFile, whole: StudyFile): boolean {
+  const known = new Set(whole.trials.map(({ id }) => id));
+  const declared = ({ title, tables }: StudyFile) => JSON.stringify([title, tables]);
+  return (
+    declared(study) === declared(whole) &&
+    study.trials.length < whole.trials.length &&
+    study.trials.every(({ id }) => known.has(id))
+  );
 }
 
 /** @throws MerclabError `config` when the experiment never ran */

@@ -18,7 +18,7 @@ export function encodeTestPredictions(task: Task, epochs: readonly Float32Array[
 }
 
 /** Separates the labels of an utterance that has several. */
-const AND = "+";
+export const AND = "+";
 
 /** Columns of `predictions.csv` after dialogue and utterance. */
 export function predictionColumns(task: Task): readonly string[] {
