@@ -160,7 +160,9 @@ describe("what looks at stored runs", () => {
     ]);
     expect(planned.expectedSeconds).toBeGreaterThan(0);
     expect(planText.stdout).toMatch(/folder {2}lmam {2}rank 3 {2}seed 1 +missing/);
-    expect(planText.stdout).toMatch(/2 of 6 trials are done; \d+ at a time; /);
+    expect(planText.stdout).toMatch(
+      /2 of 6 trials are done; \d+ at a time\ntime {4}about \d.*, by other trials of the study\nmemory {2}[\d.]+ [MG]B at a time/,
+    );
     expect(planText.stdout).toMatch(/Seeds for a difference of 0\.5 points in Accuracy .*\n +folder +\d+ per method/);
     expect(document(doctor)).toMatchObject({
       engines: [

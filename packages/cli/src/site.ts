@@ -1,7 +1,7 @@
 // What most commands need: places, plugins and config groups.
 import { createRequire } from "node:module";
 import type { PluginRegistry } from "@merclab/core";
-import { type ConfigGroups, createConfigGroups } from "@merclab/runner";
+import { type ConfigGroups, createConfigGroups, type ResolvedPart } from "@merclab/runner";
 import { createRegistry, SHIPPED } from "./container.ts";
 import { findPlaces, type PlaceOptions, type Places } from "./places.ts";
 import { loadUserPlugins, type UserPlugins } from "./user-plugins/load.ts";
@@ -24,6 +24,11 @@ export async function openSite(options: PlaceOptions): Promise<Site> {
 export function siteWith(places: Places, own: readonly UserPlugins[]): Site {
   const registry = createRegistry([...SHIPPED, ...own.flatMap(({ plugins }) => plugins)]);
   return { places, registry, groups: createConfigGroups(places.configs, registry), own };
+}
+
+/** An engine with its default options. @throws MerclabError `config` for an unknown one */
+export function engineNamed(name: string, registry: PluginRegistry): ResolvedPart {
+  return { name, options: registry.get("engine", name).options.parse({}) as ResolvedPart["options"] };
 }
 
 /** Versions that go with every result. */

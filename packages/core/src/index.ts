@@ -10,6 +10,9 @@ export type { Balancer, BalancerInputs, BalancerSite } from "./contracts/balance
 export {
   type Dataset,
   type Dialogue,
+  type FeatureScale,
+  guardTestLabels,
+  hasVisibleLabels,
   type LoadedDataset,
   type ModalityInfo,
   type Seal,

@@ -20,6 +20,7 @@ export { SPLIT_KINDS, type SplitRule } from "./folder/folds.ts";
 export type { SharedSpeakers } from "./folder/leaks.ts";
 export { type FoldReport, listFolds } from "./folder/list-folds.ts";
 export { type FolderOptions, type LoadedFolder, loadFolder } from "./folder/load-folder.ts";
+export { type Expected, loadObserved, type ObservedFolder } from "./folder/load-observed.ts";
 export type { ModalityReport } from "./folder/modality-report.ts";
 export type { Problem } from "./folder/problems.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import/import-file.ts";

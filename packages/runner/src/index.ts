@@ -1,3 +1,6 @@
+export { type Bill, type BilledTrial, billKey, type Cost, estimateBill } from "./bill/bill.ts";
+export { type DiskUse, expectedDiskUse, storedDiskUse } from "./bill/disk.ts";
+export { probeTrial, type TrialProbe } from "./bill/probe-trial.ts";
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
 export type { LoadedPart, PlanSite } from "./config/datasets.ts";
 export {
@@ -29,6 +32,7 @@ export {
 export {
   createTrialFolder,
   experimentFolder,
+  graphsFolder,
   readExperimentNames,
   readJson,
   readTrial,
@@ -62,8 +66,15 @@ export {
   type StoredModelSite,
   storedWeights,
 } from "./stored-model/open-stored-model.ts";
+export {
+  type FolderPredictions,
+  type PredictRequest,
+  type PredictSite,
+  predictFolder,
+} from "./stored-model/predict-folder.ts";
 export { readShown, type ShownDialogue, type ShownTrial, showTrial } from "./stored-model/shown-file.ts";
 export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
+export { type PredictionFormat, predictionFormat, writePredictions } from "./stored-model/write-predictions.ts";
 export { aggregateStress, type OverSeeds, type StressedTrial, type StressGroup } from "./stress/aggregate.ts";
 export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/conditions.ts";
 export type { Condition } from "./stress/perturb.ts";
@@ -77,3 +88,11 @@ export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite
 export type { StudyTable } from "./tracking/study-run.ts";
 export { createTracker, type Tracker, type TrackerOptions, type TrackerTiming } from "./tracking/tracker.ts";
 export type { EndStatus } from "./tracking/tracking-file.ts";
+export type { Comparison, Difference } from "./verify/compare.ts";
+export {
+  type Verdict,
+  type Verification,
+  type VerifyOptions,
+  type VerifySite,
+  verifyTrial,
+} from "./verify/verify-trial.ts";

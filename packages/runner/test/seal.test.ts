@@ -1,7 +1,16 @@
 // Test labels never reach training: not through a plugin that asks, not through a number.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Dataset, definePlugin, type Plugin, visibleLabels } from "@merclab/core";
+import {
+  type Dataset,
+  type Dialogue,
+  definePlugin,
+  hasVisibleLabels,
+  type Labels,
+  MerclabError,
+  type Plugin,
+  visibleLabels,
+} from "@merclab/core";
 import { expect, test } from "vitest";
 import { readJournal, readTrial, TRIAL_FILES } from "../src/index.ts";
 import { errorOf, SHIPPED, write } from "./support.ts";
@@ -41,14 +50,101 @@ test("a plugin that asks for test labels fails with the code sealed, and leaves 
   expect(readJournal(join(folder, TRIAL_FILES.journal)).at(-1)).toMatchObject({ t: "end", status: "FAILED" });
 });
 
+test.each<[string, (dialogue: Dialogue) => Labels | undefined]>([
+  ["the field itself", (dialogue) => dialogue.labels],
+  ["destructuring", ({ labels }) => labels],
+  ["its descriptor", (dialogue) => Object.getOwnPropertyDescriptor(dialogue, "labels")?.get?.call(dialogue) as Labels],
+])("so does one that reads them by %s, on its way through the parts that it is given", async (_, read) => {
+  let isTraining = false;
+  const encoder = curiousEncoder(({ splits }) => {
+    if (isTraining) {
+      splits.test.map(read);
+    }
+  });
+  const { folder, run } = await tinyTrial({}, [...SHIPPED, encoder], "encoder=curious");
+  isTraining = true;
+  expect(await errorOf(run)).toBe(
+    'sealed | - | the labels of dialogue "e" are sealed | ' +
+      "Test labels are read by the scoring step only, after training has ended.",
+  );
+  expect((await readTrial(folder)).result).toBeUndefined();
+});
+
+test("a copy of a test dialogue has no labels either", async () => {
+  const copies: unknown[] = [];
+  const encoder = curiousEncoder(({ splits }) => {
+    copies.push(...splits.test.map((dialogue) => ({ ...dialogue })), structuredClone(splits.test[0]));
+  });
+  await tinyTrial({}, [...SHIPPED, encoder], "encoder=curious");
+  expect(copies.length).toBeGreaterThan(0);
+  expect(copies.every((copy) => !("labels" in (copy as object)))).toBe(true);
+});
+
+const KINDS = ["encoder", "fusion", "objective", "balancer", "optimizer", "engine"] as const;
+
+test.each(KINDS)("whatever a plugin of kind %s is given when it is made, no test label is in it", async (kind) => {
+  const reached = { test: 0, train: 0, sealed: 0 };
+  const walk = (value: unknown, seen: Set<unknown>): void => {
+    if (typeof value !== "object" || value === null || seen.has(value) || ArrayBuffer.isView(value)) {
+      return;
+    }
+    seen.add(value);
+    if ("utteranceIds" in value) {
+      const dialogue = value as Dialogue;
+      try {
+        const { labels } = dialogue;
+        reached[dialogue.id === "e" ? "test" : "train"] += labels === undefined ? 0 : 1;
+      } catch (error) {
+        reached.sealed += error instanceof MerclabError && error.code === "sealed" ? 1 : 0;
+      }
+    }
+    for (const each of Object.values(value)) {
+      walk(each, seen);
+    }
+  };
+  const plugins = SHIPPED.map((plugin) => {
+    if (plugin.kind !== kind) {
+      return plugin;
+    }
+    const create = (options: unknown, site: unknown) => {
+      walk(site, new Set());
+      return (plugin as Plugin<"encoder">).create(options, site as never);
+    };
+    return { ...plugin, create } as unknown as Plugin;
+  });
+  const { run, folder } = await tinyTrial({}, plugins);
+  await run();
+  expect((await readTrial(folder)).result).toBeDefined();
+  expect(reached.test).toBe(0);
+  // An encoder is given the data set, so what was looked for can be found.
+  expect(reached.train > 0 && reached.sealed > 0).toBe(kind === "encoder");
+});
+
+test("a data set plugin that hands out test labels is refused when the study is planned", async () => {
+  const folderPlugin = shipped("dataset", "folder");
+  const leaking = definePlugin({
+    ...folderPlugin,
+    create: (options, site) => {
+      const source = folderPlugin.create(options, site);
+      const load = async () => {
+        const { dataset, seal } = await source.load();
+        const test = dataset.splits.test.map((dialogue) => ({ ...dialogue, labels: Int32Array.of(0, 1) }));
+        return { dataset: { ...dataset, splits: { ...dataset.splits, test } }, seal };
+      };
+      return { ...source, load };
+    },
+  });
+  const plugins = SHIPPED.map((plugin) => (plugin === folderPlugin ? leaking : plugin));
+  expect(await errorOf(() => tinyTrial({}, plugins))).toMatch(
+    /^sealed \| - \| data set "tiny" hands out the labels of test dialogue "e" \| Its plugin must leave labels out of/,
+  );
+});
+
 test("a plugin sees the labels of training and validation dialogues, and of no other", async () => {
   const seen = new Map<string, boolean[]>();
   const encoder = curiousEncoder(({ splits }) => {
     for (const [part, dialogues] of Object.entries(splits)) {
-      seen.set(
-        part,
-        dialogues.map((dialogue) => "labels" in dialogue),
-      );
+      seen.set(part, dialogues.map(hasVisibleLabels));
     }
   });
   const { run } = await tinyTrial({}, [...SHIPPED, encoder], "encoder=curious");

@@ -2,6 +2,7 @@ export { type Checkpoint, type Checkpoints, checkpointFile } from "./checkpoint.
 export { type Cost, fusionCost, modelCost, STANDARD_BATCH, tryModelCost } from "./cost.ts";
 export { createPredictor, type Predictor } from "./evaluation.ts";
 export { assembleModel, createModel, type Model, type ModelParts, type ModelSite } from "./model.ts";
+export { type Pace, probePace } from "./probe.ts";
 export type { SelectedWeights } from "./selected-weights.ts";
 export { SELECTION_METRICS, selectionMetric, type TrainerOptions, trainerOptions } from "./settings.ts";
 export { createShower, type Shower, type ShownArray } from "./shown.ts";
@@ -15,4 +16,11 @@ export {
   trainStep,
 } from "./step.ts";
 export { type Course, type EpochReport, selectEpoch, type Trial, type TrialOutcome, trainTrial } from "./trial.ts";
-export { isOfficialBuffer, loadWeights, readWeightsMetadata, saveWeights, writeWeights } from "./weights.ts";
+export {
+  isOfficialBuffer,
+  loadWeights,
+  readWeights,
+  readWeightsMetadata,
+  saveWeights,
+  writeWeights,
+} from "./weights.ts";

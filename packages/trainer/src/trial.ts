@@ -97,7 +97,7 @@ export async function trainTrial(
   onEpoch: (report: EpochReport) => void,
   { checkpoints, checkpointSeconds = 0, isPausing = () => false, keepWeights = false }: Course = {},
 ): Promise<TrialOutcome | undefined> {
-  const { model, optimizer, engine, dataset, options } = trial;
+  const { model, engine, dataset, options } = trial;
   checkLabels(dataset);
   const metric = selectionMetric(options, dataset.task);
   const key = keyFromSeed(trial.seed);
@@ -105,11 +105,7 @@ export async function trainTrial(
   const step = createStep(trial);
   const checkpoint = await checkpoints?.load(keepWeights);
   const selected = keepWeights ? createSelectedWeightsKeeper(model.parameters, checkpoint?.selected) : undefined;
-  const begin = (): TrainState => {
-    const parameters = initialParameters(model.parameters, foldKey(key, "initial"));
-    return { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
-  };
-  let state = checkpoint?.state ?? begin();
+  let state = checkpoint?.state ?? initialState(trial);
 
   const epochs: EpochReport[] = [...(checkpoint?.epochs ?? [])];
   const testProbabilities: Float32Array[] = [...(checkpoint?.testProbabilities ?? [])];
@@ -170,6 +166,12 @@ export async function trainTrial(
   };
 }
 
+/** What training starts from; the tensors are the caller's. */
+export function initialState({ model, optimizer, seed }: Trial): TrainState {
+  const parameters = initialParameters(model.parameters, foldKey(keyFromSeed(seed), "initial"));
+  return { parameters, optimizer: optimizer.init(trainableParameters(model, parameters)) };
+}
+
 /** The epoch with the best validation value of a metric; the earliest on ties. */
 export function selectEpoch(epochs: readonly EpochReport[], metric: string): number {
   const sign = metricDescriptor(metric).higherIsBetter ? 1 : -1;
@@ -211,7 +213,7 @@ interface StepReport {
 }
 
 /** A training step on dialogues; frees the batch and the state that it replaces. */
-function createStep({ model, optimizer, engine, dataset, options }: Trial) {
+export function createStep({ model, optimizer, engine, dataset, options }: Trial) {
   const buckets =
     engine.compilesShapes === true ? bucketsOfTraining(dataset.splits.train, options.batchSize) : undefined;
   const compiled = engine.compile(
@@ -246,7 +248,7 @@ function createStep({ model, optimizer, engine, dataset, options }: Trial) {
   };
 }
 
-function stateTensors(state: TrainState): Tensor[] {
+export function stateTensors(state: TrainState): Tensor[] {
   return [...Object.values(state.parameters), ...Object.values(state.optimizer)];
 }
 

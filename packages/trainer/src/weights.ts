@@ -22,8 +22,7 @@ import { writeSafetensors } from "./safetensors-file.ts";
  * @throws MerclabError `data` when the file cannot be read, is no safetensors file, or does not fit the model
  */
 export async function loadWeights(model: Pick<Model, "parameters">, file: string): Promise<Record<string, Tensor>> {
-  const bytes = await readBytes(file);
-  const arrays = parseSafetensors(bytes, file);
+  const arrays = await readWeights(file);
   checkValues(model, arrays, file);
   try {
     return parametersFromArrays(model.parameters, arrays, isOfficialBuffer);
@@ -45,6 +44,15 @@ export async function loadWeights(model: Pick<Model, "parameters">, file: string
  */
 export async function readWeightsMetadata(file: string): Promise<Readonly<Record<string, unknown>>> {
   return safetensorsMetadata(await readBytes(file), file);
+}
+
+/**
+ * Tensors of a file on the host, by name.
+ *
+ * @throws MerclabError `data` when the file cannot be read, or is no safetensors file
+ */
+export async function readWeights(file: string): Promise<Map<string, HostTensor>> {
+  return parseSafetensors(await readBytes(file), file);
 }
 
 /**

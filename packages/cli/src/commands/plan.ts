@@ -1,10 +1,26 @@
 // `exp plan`: what `exp run` would do, without training.
-import { planSchedule, readTrials, trialMemory } from "@merclab/runner";
+import {
+  type Bill,
+  type BilledTrial,
+  billKey,
+  type DiskUse,
+  estimateBill,
+  expectedDiskUse,
+  planSchedule,
+  readTrials,
+  type StoredTrial,
+  type StudyPlan,
+  storedDiskUse,
+  type TrialSpec,
+  trialMemory,
+} from "@merclab/runner";
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
-import prettyMs from "pretty-ms";
+import { billText, durationText, sizeText } from "../bill-text.ts";
 import { columns, printJson, printText } from "../output.ts";
+import { probeTrials } from "../probes.ts";
 import { seedPlanText } from "../seed-plan-text.ts";
+import type { Site } from "../site.ts";
 import { planTableSeeds } from "../tables.ts";
 import { trialLabel } from "../trial-label.ts";
 import { addPlanOptions, dataLine, engineLine, openPlan, type PlanOptions } from "./plan-options.ts";
@@ -17,9 +33,10 @@ export function planCommand(): Command {
       "say how many seeds find it: in points for what is printed in per cent (default: 1, else 0.01)",
       parseDifference,
     )
+    .option("--probe", "time a few steps of each config that never ran, in processes of their own")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ exp plan sdt-vs-lmam\n  $ exp plan sdt-vs-lmam --difference 0.5" +
+      "\nExamples:\n  $ exp plan sdt-vs-lmam\n  $ exp plan sdt-vs-lmam --probe\n  $ exp plan sdt-vs-lmam --difference 0.5" +
         "\n  $ exp plan sdt-vs-lmam fusion.lmam.rank=4,16 --json",
     )
     .action(plan);
@@ -28,6 +45,7 @@ export function planCommand(): Command {
 interface Options extends PlanOptions {
   /** In printed units of the first metric of each table. */
   readonly difference?: number;
+  readonly probe?: boolean;
 }
 
 async function plan(name: string, overrides: string[], options: Options): Promise<void> {
@@ -40,25 +58,25 @@ async function plan(name: string, overrides: string[], options: Options): Promis
   const [next] = toRun;
   /** Of the trials that start first; the last ones may get more. */
   const threads = next === undefined ? null : threadsFor(next, { coresInUse: 0, running: 0, waiting: toRun.length });
+  const bill = await openBill(plan, stored, options, { jobs, threads: threads ?? 1, site });
+  const costs = new Map(bill.trials.map((cost) => [cost.id, cost]));
   const trials = plan.trials.map((spec) => {
     const result = stored.get(spec.id)?.result;
+    const cost = costs.get(spec.id);
     return {
       id: spec.id,
       label: trialLabel(spec),
       state: result !== undefined ? "done" : (stored.get(spec.id)?.status?.state ?? "missing"),
       parameters: spec.parameters.total,
-      memoryBytes: trialMemory(spec, site.registry),
+      memoryBytes: cost?.memoryBytes ?? trialMemory(spec, site.registry),
       seconds: result?.seconds,
+      expectedSeconds: cost?.seconds,
       config: spec.config,
       seed: spec.seed,
     };
   });
   const done = trials.filter(({ state }) => state === "done");
-  const secondsPerTrial = done.reduce((sum, { seconds }) => sum + (seconds ?? 0), 0) / done.length;
-  const missing = trials.length - done.length;
   const seedPlans = planTableSeeds(plan, stored, options.difference);
-  // Known only from trials that ran: nothing is guessed.
-  const expectedSeconds = done.length === 0 ? null : (secondsPerTrial * missing) / jobs;
   if (options.json === true) {
     const datasets = plan.datasets.map(({ name: each, dataset, folder }) => ({
       name: each,
@@ -73,43 +91,75 @@ async function plan(name: string, overrides: string[], options: Options): Promis
       notices,
       engines,
       schedule,
-      expectedSeconds,
+      expectedSeconds: bill.seconds ?? null,
+      bill,
       seedPlans,
       trials,
     });
     return;
   }
-  const rows = trials.map(({ id, label, state, parameters, memoryBytes }) => [
+  const rows = trials.map(({ id, label, state, parameters, memoryBytes, seconds, expectedSeconds }) => [
     id,
     label,
     state,
     parameters.toLocaleString("en-US"),
-    `${Math.round(memoryBytes / 1e6)} MB`,
+    sizeText(memoryBytes),
+    seconds !== undefined
+      ? durationText(seconds)
+      : expectedSeconds === undefined
+        ? "–"
+        : `~${durationText(expectedSeconds)}`,
   ]);
-  const time =
-    missing === 0
-      ? "nothing left to train"
-      : expectedSeconds === null
-        ? "time unknown until one trial has run"
-        : `about ${prettyMs(1000 * Math.ceil(expectedSeconds))} to go`;
   printText(
     [
       dataLine(plan),
       pc.bold(plan.experiment.title),
       engineLine(plan),
       "",
-      columns([["trial", "what", "state", "parameters", "memory"], ...rows]),
+      columns([["trial", "what", "state", "parameters", "memory", "time"], ...rows]),
       "",
       [
         `${done.length} of ${trials.length} trials are done`,
-        ...(threads === null ? [] : [pace(jobs, threads)]),
-        time,
+        ...(threads === null ? ["nothing left to train"] : [pace(jobs, threads)]),
       ].join("; "),
       ...notes,
+      ...billText(bill),
       // Tables of the same rows ask for the same seeds.
       ...[...new Set(seedPlans.map(seedPlanText))].map((text) => `\n${text}`),
     ].join("\n"),
   );
+}
+
+/** What is missing costs, by what is stored, with probes where they are asked for. */
+async function openBill(
+  { trials, datasets }: StudyPlan,
+  stored: ReadonlyMap<string, StoredTrial>,
+  { probe }: Options,
+  { jobs, threads, site }: { readonly jobs: number; readonly threads: number; readonly site: Site },
+): Promise<Bill> {
+  const isDone = ({ id }: TrialSpec): boolean => stored.get(id)?.result !== undefined;
+  const timed = new Set(trials.filter(isDone).map(billKey));
+  const unknown = trials.filter((spec) => !timed.has(billKey(spec)));
+  const probes = probe === true ? await probeTrials(unknown, site.places.dataRoot, threads) : new Map();
+  const measured = new Map<string, DiskUse>();
+  for (const spec of trials.filter(isDone)) {
+    const folder = stored.get(spec.id)?.folder;
+    if (folder !== undefined && !measured.has(billKey(spec))) {
+      measured.set(billKey(spec), await storedDiskUse(folder));
+    }
+  }
+  const billed = trials.map((spec): BilledTrial => {
+    const data = datasets.find(({ dataset }) => dataset.fingerprint === spec.data.fingerprint);
+    const expected = data === undefined ? { weightsBytes: 0, otherBytes: 0 } : expectedDiskUse(spec, data.dataset);
+    return {
+      spec,
+      seconds: stored.get(spec.id)?.result?.seconds,
+      peakBytes: stored.get(spec.id)?.status?.peakBytes,
+      disk: measured.get(billKey(spec)) ?? expected,
+      plannedBytes: trialMemory(spec, site.registry),
+    };
+  });
+  return estimateBill(billed, probes, jobs);
 }
 
 function parseDifference(text: string): number {

@@ -9,6 +9,7 @@ import { openSite, versions } from "../site.ts";
 import { checkpointOption } from "./checkpoint-option.ts";
 import { type KeepWeights, keepWeightsOption } from "./keep-weights-option.ts";
 import { parseCount } from "./parse-numbers.ts";
+import { trialProbeCommand } from "./trial-probe.ts";
 
 interface TrialOptions {
   readonly data?: string;
@@ -54,7 +55,11 @@ export function trialCommand(): Command {
       .addOption(checkpointOption())
       .addOption(keepWeightsOption());
   }
-  return new Command("trial").description("Run single trials").addCommand(run).addCommand(work);
+  return new Command("trial")
+    .description("Run single trials")
+    .addCommand(run)
+    .addCommand(work)
+    .addCommand(trialProbeCommand());
 }
 
 async function openTrials(options: TrialOptions, pause: AbortSignal) {

@@ -52,18 +52,62 @@ export interface Seal {
   open(reason: string): SealedLabels;
 }
 
+/** What the columns of a modality were shifted by, divided by, and cut off at. */
+export interface FeatureScale {
+  /** `[dim]` */
+  readonly mean: Float64Array;
+  /** `[dim]` 1 / deviation; 0 for constant columns. */
+  readonly inverse: Float64Array;
+  readonly clip: number;
+}
+
 /** A dataset as its plugin loads it. The trainer gets `dataset` only. */
 export interface LoadedDataset {
   readonly dataset: Dataset;
   readonly seal: Seal;
+  /** By modality, fitted on the training part: how features of other data become those that the model knows. */
+  readonly scales?: Readonly<Record<string, FeatureScale>>;
 }
 
 /** Labels of a dialogue that a trial may see. @throws MerclabError `sealed` for test dialogues */
 export function visibleLabels(dialogue: Dialogue): Labels {
   if (dialogue.labels === undefined) {
-    throw new MerclabError("sealed", `the labels of dialogue "${dialogue.id}" are sealed`, {
-      hint: "Test labels are read by the scoring step only, after training has ended.",
-    });
+    throw sealedError(dialogue);
   }
   return dialogue.labels;
+}
+
+/** Whether a dialogue has labels that a trial may see; looks at none. */
+export function hasVisibleLabels(dialogue: Dialogue): boolean {
+  return Object.getOwnPropertyDescriptor(dialogue, "labels")?.value !== undefined;
+}
+
+/**
+ * The same with test dialogues of which reading `labels` is an error, whoever does it and however: what a data set hands
+ * to plugins goes through here.
+ *
+ * @throws MerclabError `sealed` where the data set hands out test labels
+ */
+export function guardTestLabels(loaded: LoadedDataset): LoadedDataset {
+  const { dataset } = loaded;
+  const open = dataset.splits.test.find(hasVisibleLabels);
+  if (open !== undefined) {
+    throw new MerclabError("sealed", `data set "${dataset.name}" hands out the labels of test dialogue "${open.id}"`, {
+      hint: "Its plugin must leave labels out of splits.test, and give them when the seal is opened.",
+    });
+  }
+  const test = dataset.splits.test.map((dialogue) => {
+    const refuse = (): never => {
+      throw sealedError(dialogue);
+    };
+    // Not enumerable: copies of a dialogue are without it.
+    return Object.defineProperty({ ...dialogue }, "labels", { get: refuse, enumerable: false });
+  });
+  return { ...loaded, dataset: { ...dataset, splits: { ...dataset.splits, test } } };
+}
+
+function sealedError({ id }: Dialogue): MerclabError {
+  return new MerclabError("sealed", `the labels of dialogue "${id}" are sealed`, {
+    hint: "Test labels are read by the scoring step only, after training has ended.",
+  });
 }

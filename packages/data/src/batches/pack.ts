@@ -3,6 +3,7 @@ import {
   type Bucket,
   createLayout,
   type Dialogue,
+  hasVisibleLabels,
   type Inputs,
   type Labels,
   layoutTensors,
@@ -40,7 +41,7 @@ export function packHostBatch(
 ): HostBatch {
   const lengths = dialogues.map(({ speakers }) => speakers.length);
   const tokens = bucket.tokens ?? lengths.reduce((sum, length) => sum + length, 0);
-  const labelled = dialogues.every(({ labels }) => labels !== undefined);
+  const labelled = dialogues.every(hasVisibleLabels);
   const features: Record<string, Float32Array> = {};
   const present: Record<string, Float32Array> = {};
   for (const { name, dim } of modalities) {

@@ -1,6 +1,7 @@
 // Reads a described folder as it is stored: tables, dialogues, features. Everything that is wrong is collected.
 import { SPLITS, type Split } from "@merclab/core";
 import type { DescribedFolder } from "./described-folder.ts";
+import type { ObservedDescription } from "./description.ts";
 import { type DialogueRows, groupDialogues } from "./dialogues.ts";
 import { type Features, readFeatures } from "./features.ts";
 import { findFile } from "./paths.ts";
@@ -24,7 +25,7 @@ export interface Corpus {
  * @param streamed whether features stay in their files
  */
 export async function readCorpus(
-  described: DescribedFolder,
+  described: DescribedFolder<ObservedDescription>,
   modalities: readonly string[],
   streamed: boolean,
 ): Promise<Corpus> {
@@ -33,7 +34,7 @@ export async function readCorpus(
   const tables = await readTables(described, problems);
   const rows = tables && readRows(description, tables, modalities, problems);
   const dialogues = rows && groupDialogues(description, rows.utterances, describedIn, problems);
-  if (dialogues !== undefined) {
+  if (dialogues !== undefined && description.labels !== undefined) {
     checkParts(described, dialogues, problems);
   }
   const tableRows = tables?.map(({ table }) => table.rows.length);
@@ -48,7 +49,7 @@ export async function readCorpus(
 }
 
 async function readTables(
-  { folder, description }: DescribedFolder,
+  { folder, description }: DescribedFolder<ObservedDescription>,
   problems: Problem[],
 ): Promise<PartTable[] | undefined> {
   const { utterances } = description;
@@ -77,7 +78,7 @@ async function readTables(
 }
 
 function checkParts(
-  { description, describedIn }: DescribedFolder,
+  { description, describedIn }: DescribedFolder<ObservedDescription>,
   dialogues: readonly DialogueRows[],
   problems: Problem[],
 ): void {

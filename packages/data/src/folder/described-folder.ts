@@ -3,16 +3,17 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MerclabError } from "@merclab/core";
+import type { z } from "zod";
 import { readYamlFile } from "../yaml/parse-yaml.ts";
-import { type FolderDescription, folderSchema } from "./description.ts";
+import { type FolderDescription, folderSchema, type ObservedDescription, observedSchema } from "./description.ts";
 
 /** Sets whose folders need no dataset.yaml of their own. */
 export const KNOWN_SETS = ["iemocap", "cmu-mosi", "meld"] as const;
 export type KnownSet = (typeof KNOWN_SETS)[number];
 
-export interface DescribedFolder {
+export interface DescribedFolder<Description = FolderDescription> {
   readonly folder: string;
-  readonly description: FolderDescription;
+  readonly description: Description;
   /** File that holds the description. */
   readonly describedIn: string;
 }
@@ -23,7 +24,20 @@ export interface DescribedFolder {
  * @param knownSet whose shipped description stands in for a missing dataset.yaml; by default the one of the folder's name
  * @throws MerclabError `data` without folder or description, `config` when the description is wrong
  */
-export async function describeFolder(folder: string, knownSet = knownSetOf(folder)): Promise<DescribedFolder> {
+export function describeFolder(folder: string, knownSet?: KnownSet): Promise<DescribedFolder> {
+  return readDescription(folder, folderSchema, knownSet);
+}
+
+/** The same for a folder that is only predicted on: what it says of labels and parts is left out. */
+export function describeObserved(folder: string): Promise<DescribedFolder<ObservedDescription>> {
+  return readDescription(folder, observedSchema);
+}
+
+async function readDescription<Description>(
+  folder: string,
+  schema: z.ZodType<Description>,
+  knownSet = knownSetOf(folder),
+): Promise<DescribedFolder<Description>> {
   if (!isFolder(folder)) {
     throw new MerclabError("data", "missing folder", {
       where: folder,
@@ -38,7 +52,7 @@ export async function describeFolder(folder: string, knownSet = knownSetOf(folde
     });
   }
   const describedIn = existsSync(own) || knownSet === undefined ? own : shippedDescription(knownSet);
-  const { value } = await readYamlFile(describedIn, folderSchema);
+  const { value } = await readYamlFile(describedIn, schema);
   return { folder, description: value, describedIn };
 }
 

@@ -101,57 +101,79 @@ const normalize = z.union([
   z.strictObject({ method: z.literal("standardize"), clip: z.number().positive().default(DEFAULT_CLIP) }),
 ]);
 
-export const folderSchema = z
-  .strictObject({
-    name: z.string().regex(/^[\w.-]+$/, "a name has letters, digits, dots, dashes and underscores only"),
-    /** One table, or one per part. */
-    utterances: z.union([file, filePerSplit]),
-    columns: z.strictObject({
-      dialogue: column,
-      order: column.optional(),
-      utterance: column.optional(),
-      text: column.optional(),
-    }),
-    /** What is predicted. */
-    labels: targetSchema,
-    /** What could be predicted instead, by name: the option `target` of a data set. */
-    targets: z
-      .record(
-        z.string().regex(/^[A-Za-z0-9][\w-]*$/, "a target's name has letters, digits, _ and - only"),
-        targetSchema,
-      )
-      .optional(),
-    splits: splits.optional(),
-    validation: validation.optional(),
-    speakers: speakers.optional(),
-    /** Recordings with speakers of their own, for leave-one-session-out. */
-    sessions: sessions.optional(),
-    modalities: z
-      .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
-      .default({}),
-    provenance: provenance.optional(),
-    /** SHA-256 of the folder's files; compared by `exp data check`. */
-    checksums: z.record(file, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 has 64 hex digits")).optional(),
-    normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
+const fields = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, "a name has letters, digits, dots, dashes and underscores only"),
+  /** One table, or one per part. */
+  utterances: z.union([file, filePerSplit]),
+  columns: z.strictObject({
+    dialogue: column,
+    order: column.optional(),
+    utterance: column.optional(),
+    text: column.optional(),
+  }),
+  /** What is predicted. */
+  labels: targetSchema,
+  /** What could be predicted instead, by name: the option `target` of a data set. */
+  targets: z
+    .record(z.string().regex(/^[A-Za-z0-9][\w-]*$/, "a target's name has letters, digits, _ and - only"), targetSchema)
+    .optional(),
+  splits: splits.optional(),
+  validation: validation.optional(),
+  speakers: speakers.optional(),
+  /** Recordings with speakers of their own, for leave-one-session-out. */
+  sessions: sessions.optional(),
+  modalities: z
+    .record(z.string().regex(/^[A-Za-z][\w-]*$/, "a modality's name has letters, digits, _ and - only"), modality)
+    .default({}),
+  provenance: provenance.optional(),
+  /** SHA-256 of the folder's files; compared by `exp data check`. */
+  checksums: z.record(file, z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 has 64 hex digits")).optional(),
+  normalize: normalize.default({ method: "standardize", clip: DEFAULT_CLIP }),
+});
+
+export const folderSchema = fields.superRefine((description, context) => {
+  const tablePerSplit = typeof description.utterances !== "string";
+  const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+  if (tablePerSplit && description.splits !== undefined) {
+    refuse(["splits"], 'the tables under "utterances" already tell the parts; remove one of the two');
+  }
+  if (!tablePerSplit && description.splits === undefined) {
+    refuse(["utterances"], 'one table for all parts needs "splits": a column or lists of dialogues');
+  }
+  refuseOtherParts(description, refuse);
+});
+
+/**
+ * What is read of a folder that is predicted on: labels and parts may be there, or wrong, or not; nobody looks at them.
+ */
+export const observedSchema = fields
+  .extend({
+    labels: z.unknown().optional(),
+    targets: z.unknown().optional(),
+    splits: z.unknown().optional(),
+    validation: z.unknown().optional(),
   })
-  .superRefine((description, context) => {
-    const tablePerSplit = typeof description.utterances !== "string";
-    const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-    if (tablePerSplit && description.splits !== undefined) {
-      refuse(["splits"], 'the tables under "utterances" already tell the parts; remove one of the two');
+  .superRefine((description, context) =>
+    refuseOtherParts(description, (path, message) => context.addIssue({ code: "custom", path, message })),
+  )
+  .transform(({ labels: _, targets: __, splits: ___, validation: ____, ...description }) => description);
+
+function refuseOtherParts(
+  { modalities, utterances }: Pick<z.output<typeof fields>, "modalities" | "utterances">,
+  refuse: (path: string[], message: string) => void,
+): void {
+  for (const [name, { file }] of Object.entries(modalities)) {
+    if (typeof file !== "string" && partNames(file) !== partNames(utterances)) {
+      refuse(["modalities", name, "file"], 'the parts must be those of "utterances"');
     }
-    if (!tablePerSplit && description.splits === undefined) {
-      refuse(["utterances"], 'one table for all parts needs "splits": a column or lists of dialogues');
-    }
-    for (const [name, { file }] of Object.entries(description.modalities)) {
-      if (typeof file !== "string" && partNames(file) !== partNames(description.utterances)) {
-        refuse(["modalities", name, "file"], 'the parts must be those of "utterances"');
-      }
-    }
-  });
+  }
+}
 
 /** A checked description with every default in it. */
 export type FolderDescription = z.output<typeof folderSchema>;
+
+/** A description of which labels may not be known. */
+export type ObservedDescription = Omit<FolderDescription, "labels"> & Partial<Pick<FolderDescription, "labels">>;
 
 export type ValidationRule = z.output<typeof validation>;
 
@@ -161,7 +183,7 @@ export type NormalizeRule = z.output<typeof normalize>;
 export const DEFAULT_VALIDATION = { fraction: 0.1, seed: 0 } as const;
 
 /** Width of the speaker numbering: the corpus' speakers, the most in a dialogue, or one. */
-export function numSpeakers({ speakers }: FolderDescription): number {
+export function numSpeakers({ speakers }: Pick<FolderDescription, "speakers">): number {
   return speakers?.values?.length ?? speakers?.perDialogue ?? 1;
 }
 

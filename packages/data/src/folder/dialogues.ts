@@ -1,6 +1,6 @@
 // Utterances to dialogues: grouped, put in speaking order, assigned to their part, speakers numbered.
 import { type Labels, SPLITS, type Split, suggestName, type Task } from "@merclab/core";
-import type { FolderDescription } from "./description.ts";
+import type { FolderDescription, ObservedDescription } from "./description.ts";
 import { addTally, createTally, hit, type Problem } from "./problems.ts";
 import type { Utterance } from "./rows.ts";
 import { toLabels } from "./target.ts";
@@ -26,7 +26,7 @@ export function dialogueLabels(task: Task, { utterances }: Pick<DialogueRows, "u
 
 /** Dialogues in the order of their first rows. */
 export function groupDialogues(
-  description: FolderDescription,
+  description: ObservedDescription,
   utterances: readonly Utterance[],
   describedIn: string,
   problems: Problem[],

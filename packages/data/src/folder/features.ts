@@ -2,7 +2,7 @@
 // read into memory, others row by row from their files.
 import { SPLITS } from "@merclab/core";
 import { type Matrix, openMatrix } from "../npy/read-npy.ts";
-import type { FolderDescription } from "./description.ts";
+import type { ObservedDescription } from "./description.ts";
 import { findFile } from "./paths.ts";
 import { addTally, createTally, hit, type Problem } from "./problems.ts";
 
@@ -40,7 +40,7 @@ export function* blocks({
  */
 export async function readFeatures(
   folder: string,
-  description: FolderDescription,
+  description: ObservedDescription,
   name: string,
   tableRows: readonly number[] | undefined,
   present: Uint8Array | undefined,

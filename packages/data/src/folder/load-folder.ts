@@ -1,11 +1,18 @@
 // A feature folder as a dataset: read, checked, validation part drawn, normalised, test labels sealed.
 import { statSync } from "node:fs";
 import { totalmem } from "node:os";
-import { type LoadedDataset, MerclabError, type Split, suggestName } from "@merclab/core";
+import { type FeatureScale, type LoadedDataset, MerclabError, type Split, suggestName } from "@merclab/core";
 import { type LabelledDialogue, sealDataset } from "../seal.ts";
 import { type Corpus, readCorpus } from "./corpus.ts";
 import { type DescribedFolder, describeFolder, type KnownSet } from "./described-folder.ts";
-import { DEFAULT_CLIP, DEFAULT_VALIDATION, type FolderDescription, numSpeakers, withTarget } from "./description.ts";
+import {
+  DEFAULT_CLIP,
+  DEFAULT_VALIDATION,
+  type FolderDescription,
+  numSpeakers,
+  type ObservedDescription,
+  withTarget,
+} from "./description.ts";
 import { type DialogueRows, dialogueLabels } from "./dialogues.ts";
 import { foldsOf, type SplitRule, withFold } from "./folds.ts";
 import { fittedOnTest } from "./leaks.ts";
@@ -52,9 +59,10 @@ export async function loadFolder(
   const corpus = await readCorpus(described, modalities, streamed);
   throwProblems(folder, corpus.problems);
   const warnings: string[] = [];
-  const loaded = sealDataset(assemble(described, corpus, options, streamed, warnings));
+  const { unsealed, scales } = assemble(described, corpus, options, streamed, warnings);
+  const loaded = sealDataset(unsealed);
   const { trainClassCounts, task } = loaded.dataset;
-  return { ...loaded, warnings: [...warnings, ...absentClasses("train", trainClassCounts, task)] };
+  return { ...loaded, scales, warnings: [...warnings, ...absentClasses("train", trainClassCounts, task)] };
 }
 
 function chooseModalities(
@@ -88,7 +96,7 @@ function assemble(
   options: FolderOptions,
   streamed: boolean,
   warnings: string[],
-): Parameters<typeof sealDataset>[0] {
+): { readonly unsealed: Parameters<typeof sealDataset>[0]; readonly scales: Record<string, FeatureScale> } {
   const { description } = described;
   const { tables = [] } = corpus;
   const dialogues = withValidation(described, withSplit(described, corpus, options.split ?? null), options);
@@ -121,12 +129,17 @@ function assemble(
         };
       });
   return {
-    name: description.name,
-    source: "real",
-    task,
-    modalities: corpus.features.map(({ name, dim }) => ({ name, dim })),
-    numSpeakers: numSpeakers(description),
-    splits: { train: part("train"), valid: part("valid"), test: part("test") },
+    unsealed: {
+      name: description.name,
+      source: "real",
+      task,
+      modalities: corpus.features.map(({ name, dim }) => ({ name, dim })),
+      numSpeakers: numSpeakers(description),
+      splits: { train: part("train"), valid: part("valid"), test: part("test") },
+    },
+    scales: Object.fromEntries(
+      features.flatMap(({ modality, scale }) => (scale === undefined ? [] : [[modality.name, scale]])),
+    ),
   };
 }
 
@@ -186,7 +199,7 @@ function normalizeRule(description: FolderDescription, { normalize }: FolderOpti
 }
 
 /** Arrays by modality; where they are streamed, read each time they are asked for. */
-function dialogueFeatures(
+export function dialogueFeatures(
   entries: readonly (readonly [name: string, read: () => Float32Array])[],
   streamed: boolean,
 ): Record<string, Float32Array> {
@@ -203,7 +216,10 @@ function dialogueFeatures(
 /** Share of the machine's memory that features may take. */
 const MEMORY_SHARE = 0.25;
 
-async function fillsMemory({ folder, description }: DescribedFolder, modalities: readonly string[]): Promise<boolean> {
+export async function fillsMemory(
+  { folder, description }: DescribedFolder<ObservedDescription>,
+  modalities: readonly string[],
+): Promise<boolean> {
   let bytes = 0;
   for (const name of modalities) {
     const files = description.modalities[name]?.file ?? [];

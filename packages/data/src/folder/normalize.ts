@@ -1,4 +1,5 @@
 // Features on one scale, fitted on the training part only: what validation and test look like never enters.
+import type { FeatureScale } from "@merclab/core";
 import type { NormalizeRule } from "./description.ts";
 import { blocks, type Features } from "./features.ts";
 
@@ -8,20 +9,15 @@ const CONSTANT = 1e-7;
 /** One modality's rows. */
 export type FeatureRows = Pick<Features, "dim" | "rows" | "read" | "present">;
 
-/** What a column is shifted and divided by. */
-export interface Scale {
-  /** `[dim]` */
-  readonly mean: Float64Array;
-  /** `[dim]` 1 / deviation; 0 for constant columns. */
-  readonly inverse: Float64Array;
-  readonly clip: number;
-}
-
 /**
  * @param fitRows training rows; those without the modality are left out
  * @returns undefined with the rule `none`
  */
-export function fitScale(features: FeatureRows, fitRows: readonly number[], rule: NormalizeRule): Scale | undefined {
+export function fitScale(
+  features: FeatureRows,
+  fitRows: readonly number[],
+  rule: NormalizeRule,
+): FeatureScale | undefined {
   if (rule === "none") {
     return undefined;
   }
@@ -63,7 +59,7 @@ export function fitScale(features: FeatureRows, fitRows: readonly number[], rule
 export function normalizedRows(
   { dim, read, present }: FeatureRows,
   rows: readonly number[],
-  scale: Scale | undefined,
+  scale: FeatureScale | undefined,
 ): Float32Array {
   const out = new Float32Array(rows.length * dim);
   const [first = 0] = rows;

@@ -1,6 +1,6 @@
 // Table rows to utterances: every cell that the description names is read and checked here.
 import { type Split, suggestName } from "@merclab/core";
-import type { FolderDescription } from "./description.ts";
+import type { FolderDescription, ObservedDescription } from "./description.ts";
 import { createLabelReader, toNumber } from "./label-reader.ts";
 import { addTally, createTally, hit, type Problem } from "./problems.ts";
 import type { Table } from "./table.ts";
@@ -23,7 +23,7 @@ export interface Utterance {
   readonly id: string;
   /** "" in a corpus without a speaker column. */
   readonly speaker: string;
-  /** One number, or one per label. */
+  /** One number, or one per label; none where labels are not known. */
   readonly labels: readonly number[];
   /** Undefined where lists of dialogues tell the parts. */
   readonly split: Split | undefined;
@@ -37,7 +37,7 @@ export interface Rows {
 
 /** @returns undefined when columns are missing; other problems leave usable rows behind */
 export function readRows(
-  description: FolderDescription,
+  description: ObservedDescription,
   tables: readonly PartTable[],
   modalities: readonly string[],
   problems: Problem[],
@@ -76,14 +76,17 @@ export function readRows(
 }
 
 /** Columns that must exist, with the key of dataset.yaml that names them. */
-function namedColumns(description: FolderDescription, modalities: readonly string[]): [string, string][] {
+function namedColumns(description: ObservedDescription, modalities: readonly string[]): [string, string][] {
   const { columns, labels, splits, speakers } = description;
-  const labelsKey = labels.type === "multi-label" ? "columns" : "column";
+  const labelsKey = labels?.type === "multi-label" ? "columns" : "column";
   const named: [string, string | undefined][] = [
     ["columns.dialogue", columns.dialogue],
     ["columns.order", columns.order],
     ["columns.utterance", columns.utterance],
-    ...targetColumns(labels).map((column): [string, string] => [`labels.${labelsKey}`, column]),
+    ...(labels === undefined ? [] : targetColumns(labels)).map((column): [string, string] => [
+      `labels.${labelsKey}`,
+      column,
+    ]),
     ["splits.column", splits?.column],
     ["speakers.column", speakers?.column],
     ...modalities.map((name): [string, string | undefined] => [
@@ -119,10 +122,10 @@ interface RowReader {
   finish(): void;
 }
 
-function createRowReader({ columns, labels, splits, speakers }: FolderDescription, problems: Problem[]): RowReader {
+function createRowReader({ columns, labels, splits, speakers }: ObservedDescription, problems: Problem[]): RowReader {
   const noDialogue = createTally();
   const badOrder = createTally();
-  const labelReader = createLabelReader(labels);
+  const labelReader = labels === undefined ? undefined : createLabelReader(labels);
   const badSplit = createTally();
   const badSpeaker = createTally();
   const badPresence = createTally();
@@ -134,6 +137,12 @@ function createRowReader({ columns, labels, splits, speakers }: FolderDescriptio
       hit(badSplit, where, `unknown part "${text}" in column "${splits?.column}". ${suggestName(text, parts.keys())}`);
     }
     return split;
+  };
+  const partOf = (cell: (column: string) => string, where: string): Split | undefined => {
+    if (splits === undefined) {
+      return "test"; // of a folder that is only predicted on
+    }
+    return splits.column === undefined ? undefined : readSplit(cell(splits.column), where);
   };
   return {
     utterance(cell, where, row, index, tableSplit) {
@@ -158,8 +167,8 @@ function createRowReader({ columns, labels, splits, speakers }: FolderDescriptio
         order,
         id: columns.utterance === undefined ? `${dialogue}/${orderText}` : cell(columns.utterance),
         speaker,
-        labels: labelReader.read(cell, where),
-        split: tableSplit ?? (splits?.column === undefined ? undefined : readSplit(cell(splits.column), where)),
+        labels: labelReader?.read(cell, where) ?? [],
+        split: tableSplit ?? partOf(cell, where),
       };
     },
     presence(text, where) {
@@ -174,7 +183,7 @@ function createRowReader({ columns, labels, splits, speakers }: FolderDescriptio
     finish() {
       addTally(problems, noDialogue, "row", "Every utterance needs the id of its dialogue.");
       addTally(problems, badOrder, "row");
-      labelReader.finish(problems);
+      labelReader?.finish(problems);
       addTally(problems, badSplit, "row", "splits.values in dataset.yaml tells what the column holds.");
       addTally(problems, badSpeaker, "row");
       addTally(problems, badPresence, "row");

@@ -1,5 +1,5 @@
 // Dataset `synthetic`: made up, seeded, in the shape of IEMOCAP; for demonstrations and tests without real data.
-import { definePlugin, type LoadedDataset, SPLITS } from "@merclab/core";
+import { definePlugin, type FeatureScale, type LoadedDataset, SPLITS } from "@merclab/core";
 import { z } from "zod";
 import { fitScale, normalizedRows } from "../folder/normalize.ts";
 import { sealDataset } from "../seal.ts";
@@ -63,6 +63,7 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
     new Array<boolean>(speakers.length).fill(split === "train"),
   );
   const fitRows = [...trainRows.keys()].filter((row) => trainRows[row]);
+  const scales: Record<string, FeatureScale> = {};
   const normalized = Object.fromEntries(
     modalities.map(({ name, dim }) => {
       const data = Float32Array.from(dialogues.flatMap(({ features }) => [...features[name]]));
@@ -70,6 +71,9 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
       const read = (first: number, count: number) => data.subarray(first * dim, (first + count) * dim);
       const features = { dim, rows: total, read, present };
       const scale = fitScale(features, fitRows, { method: "standardize", clip: 10 });
+      if (scale !== undefined) {
+        scales[name] = scale;
+      }
       return [name, normalizedRows(features, [...trainRows.keys()], scale)];
     }),
   );
@@ -83,7 +87,7 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
     part,
     done.filter(({ split }) => split === part).map(({ split: _, ...dialogue }) => dialogue),
   ]);
-  return sealDataset({
+  const loaded = sealDataset({
     name: "synthetic",
     source: "synthetic",
     task: taskOfSynthetic(options.task),
@@ -91,6 +95,7 @@ export function loadSynthetic(options: z.output<typeof syntheticOptions>): Loade
     numSpeakers: 2,
     splits: Object.fromEntries(parts),
   });
+  return { ...loaded, scales };
 }
 
 function toDialogue(

@@ -1,5 +1,5 @@
 // The data sets of a plan: which of those named can be loaded, what stands in when none can, and each loaded once.
-import { type Dataset, type DatasetSource, MerclabError, type PluginRegistry } from "@merclab/core";
+import { type Dataset, type DatasetSource, guardTestLabels, MerclabError, type PluginRegistry } from "@merclab/core";
 import stringify from "safe-stable-stringify";
 import type { ResolvedPart } from "../store/trial-files.ts";
 import type { Assignment, AssignmentValue, Axis } from "./assignments.ts";
@@ -124,7 +124,7 @@ export async function loadOnce(
     return known;
   }
   const source = createSource(part, site);
-  const { dataset } = await source.load();
+  const { dataset } = guardTestLabels(await source.load());
   const fresh = { name, dataset, folder: source.folder };
   loaded.set(id, fresh);
   return fresh;

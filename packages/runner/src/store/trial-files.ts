@@ -51,6 +51,8 @@ export interface TrialStatus {
   readonly endedAt?: string;
   /** First line of what went wrong. */
   readonly error?: string;
+  /** Peak memory of the process that ran it, trials that it ran before included. Absent before it is done. */
+  readonly peakBytes?: number;
 }
 
 /** Scalar metrics by their names in YAML and tables. */

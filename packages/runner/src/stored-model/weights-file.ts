@@ -1,7 +1,6 @@
 // `weights.safetensors`: the parameters of the selected epoch under their official names, and in the metadata what it
 // takes to build the model again, so that the file is enough to predict with.
-import type { Dataset } from "@merclab/core";
-import { MerclabError } from "@merclab/core";
+import { type FeatureScale, type LoadedDataset, MerclabError } from "@merclab/core";
 import { type ModelSite, readWeightsMetadata, type SelectedWeights, writeWeights } from "@merclab/trainer";
 import stringify from "safe-stable-stringify";
 import type { ResolvedConfig, TrialSpec } from "../store/trial-files.ts";
@@ -17,6 +16,8 @@ export interface WeightsOrigin {
   readonly dataset: string;
   readonly config: ResolvedConfig;
   readonly site: ModelSite;
+  /** By modality: how features become those that the model knows. */
+  readonly scales: Readonly<Record<string, FeatureScale>>;
 }
 
 /** @throws MerclabError `storage` when the file cannot be written */
@@ -24,8 +25,9 @@ export async function storeWeights(
   file: string,
   { epoch, tensors }: SelectedWeights,
   { id, config }: TrialSpec,
-  { name, modalities, numSpeakers, task, trainClassCounts, trainUtterances }: Dataset,
+  { dataset, scales = {} }: LoadedDataset,
 ): Promise<void> {
+  const { name, modalities, numSpeakers, task, trainClassCounts, trainUtterances } = dataset;
   const site: ModelSite = { modalities, numSpeakers, task, trainClassCounts, trainUtterances };
   await writeWeights(tensors, file, {
     format: FORMAT,
@@ -34,6 +36,14 @@ export async function storeWeights(
     dataset: name,
     config: stringify(config) as string,
     site: stringify(site) as string,
+    scales: stringify(
+      Object.fromEntries(
+        Object.entries(scales).map(([modality, { mean, inverse, clip }]) => [
+          modality,
+          { mean: Array.from(mean), inverse: Array.from(inverse), clip },
+        ]),
+      ),
+    ) as string,
   });
 }
 
@@ -46,12 +56,20 @@ export async function readWeightsOrigin(file: string): Promise<WeightsOrigin> {
       hint: "Name a run whose model they fit, too: exp predict RUN --weights FILE …",
     });
   }
-  const { trial, epoch, dataset, config, site } = metadata as Readonly<Record<string, string>>;
+  const { trial, epoch, dataset, config, site, scales } = metadata as Readonly<Record<string, string>>;
   return {
     trial: trial ?? "",
     epoch: Number(epoch),
     dataset: dataset ?? "",
     config: JSON.parse(config ?? "") as ResolvedConfig,
     site: JSON.parse(site ?? "") as ModelSite,
+    scales: Object.fromEntries(
+      Object.entries(
+        JSON.parse(scales ?? "") as Record<string, { mean: number[]; inverse: number[]; clip: number }>,
+      ).map(([modality, { mean, inverse, clip }]) => [
+        modality,
+        { mean: Float64Array.from(mean), inverse: Float64Array.from(inverse), clip },
+      ]),
+    ),
   };
 }

@@ -34,7 +34,13 @@ export function trialCheckpoints(
 }
 
 /** An epoch as the journal has it. */
-export function epochRecord({ epoch, train, stepLosses, valid, seconds }: EpochReport): JournalRecord {
+export function epochRecord({
+  epoch,
+  train,
+  stepLosses,
+  valid,
+  seconds,
+}: EpochReport): Extract<JournalRecord, { t: "m" }> {
   const values = { ...prefixed("train", train), ...prefixed("valid", valid), "epoch-seconds": seconds };
   return { ...metricsRecord(epoch, values), losses: encodeFloats(stepLosses) };
 }

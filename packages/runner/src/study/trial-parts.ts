@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import {
   type Dataset,
   type Engine,
+  guardTestLabels,
   type LoadedDataset,
   MerclabError,
   PLUGIN_KINDS,
@@ -27,7 +28,7 @@ export async function loadData(
 ): Promise<{ readonly loaded: LoadedDataset; readonly folder: string | undefined }> {
   const plugin = registry.get("dataset", dataset.name);
   const source = plugin.create(plugin.options.parse(dataset.options), { dataRoot });
-  return { loaded: await source.load(), folder: source.folder };
+  return { loaded: guardTestLabels(await source.load()), folder: source.folder };
 }
 
 /** @throws MerclabError `data` when the data are not those that the trial was planned with */
@@ -56,18 +57,21 @@ export function refuseChangedCode(config: ResolvedConfig, registry: PluginRegist
   }
 }
 
-/** An engine that has started. @param cacheFolder where compiled graphs are kept */
+/** An engine that has started. @param cacheFolder where compiled graphs are kept, if anywhere */
 export async function startEngine(
   { name, options }: ResolvedPart,
   { registry, threads: asked }: PartsSite,
-  cacheFolder: string,
+  cacheFolder?: string,
 ) {
   const plugin = registry.get("engine", name);
   const threads = asked ?? (plugin.threads === "one" ? 1 : availableParallelism());
   if (threads > 1 && plugin.threads === "one") {
     throw new MerclabError("config", `engine ${plugin.name} runs a trial on one thread, not on ${threads}`);
   }
-  const engine = plugin.create(plugin.options.parse(options), { threads, cacheFolder });
+  const engine = plugin.create(plugin.options.parse(options), {
+    threads,
+    ...(cacheFolder === undefined ? {} : { cacheFolder }),
+  });
   await engine.start();
   return { engine, plugin, threads };
 }

@@ -99,7 +99,8 @@ export async function runTrialFolder(
     }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
     await writeJson(file("result"), trialResult);
-    await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString() });
+    const peakBytes = 1024 * process.resourceUsage().maxRSS;
+    await writeJson(file("status"), { ...running, state: "done", endedAt: new Date().toISOString(), peakBytes });
     await rm(file("checkpoint"), { force: true });
     return { leftTensors, isPaused: false };
   } catch (error) {
@@ -155,7 +156,7 @@ async function trainAndScore(
     return { trialResult: undefined, leftTensors };
   }
   if (outcome.weights !== undefined) {
-    await storeWeights(file("weights"), outcome.weights, spec, dataset);
+    await storeWeights(file("weights"), outcome.weights, spec, loaded);
   }
   await writeFile(file("testProbabilities"), encodeTestPredictions(dataset.task, outcome.testProbabilities));
   const scored = scoreTrial(loaded, outcome, metric);
