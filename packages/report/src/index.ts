@@ -23,7 +23,7 @@ export {
   type RunPair,
   type Speakers,
 } from "./predictions/flips.ts";
-export { type PredictedUtterance, readPredictions } from "./predictions/predictions-file.ts";
+export { type PredictedUtterance, readPredictions } from "./predictions/predicted-utterances.ts";
 export {
   type Block,
   type Method,

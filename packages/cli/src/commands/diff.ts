@@ -58,7 +58,7 @@ async function diff(first: string, second: string, third: string | undefined, op
   const speakersOf = createSpeakerSource(site, printNote);
   const comparisons: MethodComparison[] = [];
   for (const contest of contests) {
-    comparisons.push(compareMethods({ ...contest, speakers: await speakersFor(contest, speakersOf) }));
+    comparisons.push(await compareMethods({ ...contest, speakers: await speakersFor(contest, speakersOf) }));
   }
   if (options.csv !== undefined) {
     await writeCsv(options.csv, flipsCsv(comparisons));

@@ -58,7 +58,8 @@ export function decodeNpz(bytes: Uint8Array, file = "npz"): Record<string, NpzEn
 }
 
 function decodeEntry(content: Uint8Array): NpzEntry {
-  const { data, shape, dtype, fortranOrder } = parse(content.slice().buffer);
+  const { data: raw, shape, dtype, fortranOrder } = parse(content.slice().buffer, { convertFloat16: false });
+  const data = dtype === "f2" && raw instanceof Uint16Array ? widened(raw) : raw;
   const known = dtype === "f2" || dtype === "f4" || dtype === "i4";
   if (!known || fortranOrder || !(data instanceof Float32Array || data instanceof Int32Array)) {
     throw new Error(`expected f2, f4 or i4 in C order, got ${dtype}${fortranOrder ? " in Fortran order" : ""}`);
@@ -67,4 +68,17 @@ function decodeEntry(content: Uint8Array): NpzEntry {
     throw new Error(`the header says [${shape.join(", ")}], there are ${data.length} numbers`);
   }
   return { shape, data, dtype };
+}
+
+/** Every float16, by its bits. */
+let halves: Float32Array | undefined;
+
+/** float16 as float32. A table is some twenty times as quick as computing each, and predictions are millions. */
+function widened(bits: Uint16Array): Float32Array {
+  halves ??= Float32Array.from(new Float16Array(Uint16Array.from({ length: 65_536 }, (_, each) => each).buffer));
+  const wide = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    wide[i] = halves[bits[i] as number] as number;
+  }
+  return wide;
 }

@@ -1,6 +1,6 @@
 // Learning curves: what the journals wrote while training, and the test part's scores as computed afterwards.
 import { type CurveScales, drawLossCurve, drawScoreCurves, type MethodCurves } from "../pictures/learning-curves.ts";
-import { type PredictedUtterance, readPredictions } from "../predictions/predictions-file.ts";
+import { type PredictedUtterance, readPredictions } from "../predictions/predicted-utterances.ts";
 import { overSeeds, readCurves, type TrialCurves } from "../study/curves.ts";
 import type { Method } from "../study/study-material.ts";
 import { printedPerStored } from "../tables/comparisons.ts";
@@ -12,11 +12,14 @@ import type { ShownBlock } from "./scores-of-block.ts";
 /** Behind the curves of a method stand those of the others, unless they are so many that nothing could be seen. */
 const MOST_GHOSTS = 12;
 
-export function curveSection(blocks: readonly ShownBlock[], gallery: Gallery): Section | undefined {
-  const panels = blocks.flatMap((block) => {
-    const body = curvePanel(block, gallery);
-    return body === undefined ? [] : [{ label: block.dataset, body }];
-  });
+export async function curveSection(blocks: readonly ShownBlock[], gallery: Gallery): Promise<Section | undefined> {
+  const panels: { label: string; body: Markup }[] = [];
+  for (const block of blocks) {
+    const body = await curvePanel(block, gallery);
+    if (body !== undefined) {
+      panels.push({ label: block.dataset, body });
+    }
+  }
   return panels.length === 0
     ? undefined
     : {
@@ -31,10 +34,10 @@ const sample = (line: string) =>
 
 const LEGEND = html`<p class="legend"><span>${sample('<line x1="0" x2="26" y1="5" y2="5" stroke="var(--first)" stroke-width="2"/>')}validation</span><span>${sample('<line x1="0" x2="26" y1="5" y2="5" stroke="var(--second)" stroke-width="2" stroke-dasharray="4,3"/>')}test, opened after training</span><span>${sample('<circle cx="13" cy="5" r="3.5" fill="var(--paper)" stroke="var(--first)" stroke-width="2"/>')}chosen epoch of a seed</span><span>${sample('<line x1="0" x2="26" y1="5" y2="5" stroke="var(--ghost)" stroke-width="1.5"/>')}validation of the other methods</span></p>`;
 
-function curvePanel(block: ShownBlock, gallery: Gallery): Markup | undefined {
+async function curvePanel(block: ShownBlock, gallery: Gallery): Promise<Markup | undefined> {
   const { dataset, metric, metricLabel, shown } = block;
   const unit = printedPerStored(metric);
-  const truth = truthOf(block);
+  const truth = await truthOf(block);
   const curves = shown.map((method) => methodCurves(method, block, truth, unit));
   const scales = scalesOf(curves, metricLabel);
   if (scales === undefined) {
@@ -93,9 +96,9 @@ function methodCurves(
 }
 
 /** Labels of the test part; the same in every trial on the same data. */
-function truthOf({ methods, task }: ShownBlock): PredictedUtterance[] | undefined {
+async function truthOf({ methods, task }: ShownBlock): Promise<PredictedUtterance[] | undefined> {
   const trial = methods.flatMap(({ trials }) => trials).find(({ result }) => result !== undefined);
-  return trial?.folder === undefined ? undefined : readPredictions(trial.folder, task);
+  return readPredictions(trial?.folder, task);
 }
 
 function scalesOf(curves: readonly MethodCurves[], scoreLabel: string): CurveScales | undefined {

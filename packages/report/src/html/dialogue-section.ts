@@ -5,7 +5,7 @@ import type { ShownTrial } from "@merclab/runner";
 import { drawAttention, drawGates, drawLanes, type GateTrack, type Lane, type LaneCell } from "../pictures/dialogue.ts";
 import { SERIES } from "../pictures/draw.ts";
 import type { Speakers } from "../predictions/flips.ts";
-import { type PredictedUtterance, readPredictions } from "../predictions/predictions-file.ts";
+import { type PredictedUtterance, readPredictions } from "../predictions/predicted-utterances.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { groupBy } from "../tables/group-by.ts";
 import { type Gallery, listed, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
@@ -60,7 +60,7 @@ async function dialoguePanel(
   const contenders: Contender[] = [];
   for (const method of block.shown.filter((each) => best.has(each))) {
     const trial = method.trials.find(({ result }) => result !== undefined);
-    const predictions = trial?.folder === undefined ? undefined : readPredictions(trial.folder, block.task);
+    const predictions = await readPredictions(trial?.folder, block.task);
     if (trial !== undefined && predictions !== undefined) {
       contenders.push({ method, trial, predictions, shown: await shownOf(trial) });
     }
@@ -155,7 +155,15 @@ function dialogueMarkup(
     const arrays = contender.shown?.dialogues.find((dialogue) => dialogue.id === id)?.arrays;
     return arrays === undefined
       ? []
-      : [showsMarkup(contender.method.label, arrays, { id, withMaps }, dataset, gallery)];
+      : [
+          showsMarkup(
+            contender.method.label,
+            arrays,
+            { id, withMaps, names: lanes.map(({ name }) => name) },
+            dataset,
+            gallery,
+          ),
+        ];
   });
   return html`<figure class="dialogue"><figcaption><h4>${id} <span class="aside">${truth.length} utterances; right of them: ${rights.join(", ")}</span></h4></figcaption><div class="wide" role="region" tabindex="0" aria-label="Dialogue ${id}">${gallery.add([dataset, "dialogue", id], sheet)}</div><details class="numbers"><summary>Numbers</summary>${numbers}</details></figure>${shows}`;
 }
@@ -170,7 +178,7 @@ function probable(utterance: PredictedUtterance | undefined): string | undefined
 function showsMarkup(
   label: string,
   arrays: ShownTrial["dialogues"][number]["arrays"],
-  { id, withMaps }: { readonly id: string; readonly withMaps: boolean },
+  { id, withMaps, names }: { readonly id: string; readonly withMaps: boolean; readonly names: readonly string[] },
   dataset: string,
   gallery: Gallery,
 ): Markup {
@@ -179,7 +187,7 @@ function showsMarkup(
     .filter(([name, { shape }]) => shape.length === 1 && name.startsWith("gate."))
     .map(([name, { data }]): GateTrack => ({ name: name.slice("gate.".length), values: [...data] }));
   const maps = withMaps ? entries.filter(([, { shape }]) => shape.length === 2) : [];
-  return html`${gates.length === 0 ? undefined : gatesMarkup(label, gates, id, dataset, gallery)}${
+  return html`${gates.length === 0 ? undefined : gatesMarkup(label, gates, { id, names }, dataset, gallery)}${
     maps.length === 0
       ? undefined
       : html`<figure class="dialogue"><figcaption><h4>Attention of ${label} <span class="aside">along ${id}; blue adds, orange takes away</span></h4></figcaption><div class="pictures">${maps.map(
@@ -201,7 +209,7 @@ function showsMarkup(
 function gatesMarkup(
   label: string,
   gates: readonly GateTrack[],
-  id: string,
+  { id, names }: { readonly id: string; readonly names: readonly string[] },
   dataset: string,
   gallery: Gallery,
 ): Markup {
@@ -213,6 +221,7 @@ function gatesMarkup(
     `Gates of ${label} along dialogue ${id} of ${dataset}`,
     `Mean over features and utterances: ${means.join(", ")}.`,
     gates,
+    names,
   );
   const key = gates.map(
     ({ name }, at) => html`<span>${swatch(`series-${(at % SERIES.length) + 1}`, 0.8)}${readable(name)}</span>`,

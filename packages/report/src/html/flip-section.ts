@@ -45,7 +45,7 @@ async function flipPanel(
   const pairs = pairBySeed(first, second);
   const names = [first.label, second.label] as const;
   const speakers = pairs[0] === undefined ? undefined : await speakersOf(pairs[0][0]);
-  const comparison = compareMethods({ dataset: block.dataset, task: block.task, names, pairs, speakers });
+  const comparison = await compareMethods({ dataset: block.dataset, task: block.task, names, pairs, speakers });
   const { flips } = comparison;
   return flips === undefined
     ? html`<p class="note">${first.label} and ${second.label} have no seed in common with stored predictions.</p>`

@@ -38,7 +38,7 @@ export async function createReport({ material, tables, speakersOf, shownOf }: Re
     tablesSection(tables),
     classSection(blocks, gallery),
     confusionSection(blocks, gallery),
-    curveSection(blocks, gallery),
+    await curveSection(blocks, gallery),
     await flipSection(blocks, gallery, speakersOf, study.experiment),
     await dialogueSection(blocks, gallery, speakersOf, shownOf),
     await stressSection(blocks, gallery, study.experiment),

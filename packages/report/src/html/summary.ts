@@ -7,6 +7,9 @@ import { printedPerStored } from "../tables/comparisons.ts";
 import type { Table, TableCell, TableColumn } from "../tables/table.ts";
 import { listed } from "./blocks.ts";
 
+/** More are no sentence any more. */
+const MOST_NAMED = 6;
+
 /** One sentence or two each. */
 export function summarySentences(material: StudyMaterial, tables: readonly Table[]): string[] {
   return [
@@ -54,7 +57,7 @@ function comparedSentences({ blocks }: StudyMaterial): string[] {
         : task.type === "multi-label"
           ? `${task.labels.length} labels`
           : `scores from ${task.range[0]} to ${task.range[1]}`;
-    const names = methods.length <= 6 ? ` (${listed(methods.map(({ label }) => label))})` : "";
+    const names = methods.length <= MOST_NAMED ? ` (${listed(methods.map(({ label }) => label))})` : "";
     return (
       `On ${dataset}, ${methods.length === 1 ? "one method was trained" : `${methods.length} methods were compared`}${names} ` +
       `with ${count} seed${count === "1" ? "" : "s"} each: ${what}` +
@@ -107,8 +110,12 @@ function standingSentence(
   place: number,
   scope: readonly string[],
 ): string {
+  // What is the same in every row tells none apart.
+  const telling = table.rowHeads.map(
+    (head, at) => head !== "dataset" && new Set(rows.map((row) => table.rows[row]?.labels[at])).size > 1,
+  );
   const labelsOf = (row: number) =>
-    (table.rows[row]?.labels ?? []).filter((_, at) => table.rowHeads[at] !== "dataset").join(", ") || "the only row";
+    (table.rows[row]?.labels ?? []).filter((_, at) => telling[at]).join(", ") || "the only row";
   const cells = rows.flatMap((row) => {
     const cell = table.cells[row]?.[place];
     return cell === undefined || cell.state === "not-planned" ? [] : [{ name: labelsOf(row), cell }];
@@ -128,14 +135,26 @@ function standingSentence(
   }
   if (tied.length > 1) {
     const others = behind.length === 0 ? "" : ` Told apart from the best, and behind: ${listed(behind.map(told))}.`;
-    return (
-      `${opening}no row can be called best in ${metric.label}. The tests cannot tell apart ` +
-      `${listed(tied.map(told))}.${others}${also}`
-    );
+    return `${opening}no row can be called best in ${metric.label}. ${tiedText(tied, told)}${others}${also}`;
   }
   const filled = cells.filter(({ cell }) => cell.state === "filled");
   const range = filled.length === 0 ? "no score is stored yet" : `scores are ${listed(filled.map(told))}`;
   return `${opening}nothing was tested in ${metric.label}, which takes two rows with two seeds in common; ${range}.`;
+}
+
+interface NamedCell {
+  readonly name: string;
+  readonly cell: TableCell;
+}
+
+/** Names all, or where they are many the two ends. */
+function tiedText(tied: readonly NamedCell[], told: (each: NamedCell) => string): string {
+  if (tied.length <= MOST_NAMED) {
+    return `Not told apart from the best mean: ${listed(tied.map(told))}.`;
+  }
+  const sorted = [...tied].sort((a, b) => (a.cell.mean ?? 0) - (b.cell.mean ?? 0)) as [NamedCell, NamedCell];
+  const last = sorted.at(-1) ?? sorted[0];
+  return `Not told apart from the best mean: ${tied.length} rows, from ${told(sorted[0])} to ${told(last)}.`;
 }
 
 function scoreText(column: TableColumn, cell: TableCell): string {

@@ -1,6 +1,6 @@
 // A compiled table as HTML: the heads and texts of the other formats, with buttons that sort and copy.
 import { METRICS } from "@merclab/core";
-import { cellText, columnBlocks, columnHead, metricHead } from "../formats/cell-text.ts";
+import { cellText, columnBlocks, columnHead, groupBlocks, metricHead } from "../formats/cell-text.ts";
 import { formatTable } from "../formats/format-table.ts";
 import type { Table, TableCell, TableColumn } from "../tables/table.ts";
 import { type Content, html, type Markup } from "./markup.ts";
@@ -84,9 +84,8 @@ function titleOf({ missing, trials, comparison }: TableCell): Content {
 
 function headRows(table: Table): Markup[] {
   const rows: Markup[] = [];
-  const groups = spansOf(table.columns, (a, b) => a.groupLabel === b.groupLabel);
   if (table.columns.some(({ groupLabel }) => groupLabel !== "")) {
-    rows.push(spanRow(table, groups, ({ groupLabel }) => groupLabel));
+    rows.push(spanRow(table, groupBlocks(table), ({ groupLabel }) => groupLabel));
   }
   if (table.columns.some(({ metric }) => metric !== undefined)) {
     rows.push(spanRow(table, columnBlocks(table), metricHead));
@@ -97,7 +96,7 @@ function headRows(table: Table): Markup[] {
     const isHigh = column.metric === undefined || METRICS[column.metric].higherIsBetter;
     return sortHead(label, remark, table.rowHeads.length + at, isHigh ? "descending" : "ascending", "number");
   });
-  return [...rows, html`<tr>${labels}${scores}</tr>`];
+  return [...rows, html`<tr class="heads">${labels}${scores}</tr>`];
 }
 
 function sortHead(label: string, remark: string, place: number, first: string, kind: string): Markup {
@@ -116,18 +115,4 @@ function spanRow(table: Table, spans: readonly number[][], label: (column: Table
       : html`<th scope="colgroup" class="span" colspan="${span.length}">${text}</th>`;
   });
   return html`<tr>${stubs}${heads}</tr>`;
-}
-
-function spansOf<T>(values: readonly T[], isSame: (a: T, b: T) => boolean): number[][] {
-  const spans: number[][] = [];
-  values.forEach((value, at) => {
-    const last = spans.at(-1);
-    const before = values[at - 1];
-    if (last !== undefined && before !== undefined && isSame(before, value)) {
-      last.push(at);
-    } else {
-      spans.push([at]);
-    }
-  });
-  return spans;
 }

@@ -11,7 +11,7 @@ export interface PricedMethod {
   readonly score: Statistics;
 }
 
-const ROOM = 112;
+const ROOM = 124;
 const [MARGIN_TOP, MARGIN_BOTTOM, MARGIN_LEFT] = [10, 34, 40];
 const PLOT_WIDTH = 336;
 

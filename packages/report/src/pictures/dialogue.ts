@@ -1,7 +1,7 @@
 // One dialogue as a score sheet: utterances from left to right, lanes for who spoke, what was right, and what each method
 // predicted; below, the gates or the attention that one method showed.
 import { axisX, axisY, cell, dot, gridY, line, rect, text } from "@observablehq/plot";
-import { COLORS, type Drawing, draw, fit, SERIES } from "./draw.ts";
+import { COLORS, type Drawing, draw, fit, labelRoom, SERIES } from "./draw.ts";
 
 export interface Lane {
   readonly name: string;
@@ -16,14 +16,15 @@ export interface LaneCell {
   readonly kind: "even" | "odd" | "truth" | "right" | "wrong";
 }
 
-const STEP = 18;
+const STEP = 17;
 const LANE = 20;
-const ROOM = 96;
+/** For the names of lanes, at the least and at the most. */
+const ROOM = [96, 140] as const;
 /** Below this a dialogue would make a picture narrower than its title. */
 const LEAST_WIDTH = 240;
 
-function widthOf(utterances: number): number {
-  return Math.max(LEAST_WIDTH, ROOM + utterances * STEP + 8);
+function widthOf(utterances: number, room: number): number {
+  return Math.max(LEAST_WIDTH, room + utterances * STEP + 8);
 }
 
 export function drawLanes(title: string, description: string, lanes: readonly Lane[]): Drawing {
@@ -33,10 +34,11 @@ export function drawLanes(title: string, description: string, lanes: readonly La
   );
   const of = (kind: LaneCell["kind"]) => cells.filter((each) => each.kind === kind);
   const shape = { x: "turn", y: "lane", inset: 0.75, rx: 2 } as const;
+  const room = laneRoom(lanes.map(({ name }) => name));
   return draw(title, description, {
-    width: widthOf(count),
+    width: widthOf(count, room),
     height: lanes.length * LANE + 24,
-    marginLeft: ROOM,
+    marginLeft: room,
     marginRight: 8,
     marginTop: 18,
     marginBottom: 6,
@@ -46,7 +48,7 @@ export function drawLanes(title: string, description: string, lanes: readonly La
       axisX({ anchor: "top", ticks: tickTurns(count), tickSize: 0, fill: COLORS.muted }),
       axisY({
         tickSize: 0,
-        tickFormat: (lane: string) => fit(lanes[Number(lane)]?.name ?? "", ROOM),
+        tickFormat: (lane: string) => fit(lanes[Number(lane)]?.name ?? "", room),
         fill: COLORS.ink,
       }),
       cell(of("even"), { ...shape, fill: COLORS.ink, fillOpacity: 0.1 }),
@@ -71,8 +73,18 @@ export interface GateTrack {
   readonly values: readonly number[];
 }
 
-/** Each gate as a line, on a scale of its own: what matters is how it moves along the dialogue. */
-export function drawGates(title: string, description: string, tracks: readonly GateTrack[]): Drawing {
+/**
+ * Each gate as a line, on a scale of its own: what matters is how it moves along the dialogue.
+ *
+ * @param names of the lanes above, so that utterances stand below each other
+ */
+export function drawGates(
+  title: string,
+  description: string,
+  tracks: readonly GateTrack[],
+  names: readonly string[],
+): Drawing {
+  const room = laneRoom(names);
   const count = tracks[0]?.values.length ?? 0;
   const all = tracks.flatMap(({ values }) => values);
   const [low, high] = [Math.min(...all), Math.max(...all)];
@@ -82,9 +94,9 @@ export function drawGates(title: string, description: string, tracks: readonly G
     points: values.map((value, at) => ({ value, turn: at + 1 })),
   }));
   return draw(title, description, {
-    width: widthOf(count),
+    width: widthOf(count, room),
     height: 118,
-    marginLeft: ROOM,
+    marginLeft: room,
     marginRight: 8,
     marginTop: 6,
     marginBottom: 22,
@@ -122,10 +134,10 @@ export function drawAttention(title: string, description: string, values: readon
     marginRight: 6,
     marginTop: 18,
     marginBottom: 34,
-    x: { domain: [0, count], label: null },
-    y: { domain: [count, 0], label: null },
+    x: { domain: [0.5, count + 0.5], label: null },
+    y: { domain: [count + 0.5, 0.5], label: null },
     marks: [
-      rect([0], { x1: 0, x2: count, y1: 0, y2: count, fill: "none", stroke: COLORS.grid }),
+      rect([0], { x1: 0.5, x2: count + 0.5, y1: 0.5, y2: count + 0.5, fill: "none", stroke: COLORS.grid }),
       ...levels.map((level) =>
         rect(
           runs.filter((run) => run.level === level),
@@ -140,7 +152,7 @@ export function drawAttention(title: string, description: string, values: readon
         ),
       ),
       axisX({
-        ticks: 5,
+        ticks: tickTurns(count).filter((turn) => turn === 1 || turn % 10 === 0),
         tickSize: 3,
         label: "attended utterance",
         labelArrow: "none",
@@ -148,7 +160,7 @@ export function drawAttention(title: string, description: string, values: readon
         fill: COLORS.muted,
       }),
       axisY({
-        ticks: 5,
+        ticks: tickTurns(count).filter((turn) => turn === 1 || turn % 10 === 0),
         tickSize: 3,
         label: "attending utterance",
         labelArrow: "none",
@@ -159,7 +171,7 @@ export function drawAttention(title: string, description: string, values: readon
   });
 }
 
-/** Neighbours of one level in one row, which one rectangle shows. */
+/** Neighbours of one level in one row, which one rectangle shows; an utterance reaches half a place to either side. */
 interface LevelRun {
   readonly level: number;
   readonly from: number;
@@ -172,12 +184,16 @@ function levelRuns(levels: readonly number[], from: number): LevelRun[] {
   levels.forEach((level, at) => {
     const last = runs.at(-1);
     if (last?.level === level) {
-      runs[runs.length - 1] = { ...last, end: at + 1 };
+      runs[runs.length - 1] = { ...last, end: at + 1.5 };
     } else {
-      runs.push({ level, from, start: at, end: at + 1 });
+      runs.push({ level, from, start: at + 0.5, end: at + 1.5 });
     }
   });
   return runs;
+}
+
+function laneRoom(names: readonly string[]): number {
+  return Math.max(ROOM[0], labelRoom(names, ROOM[1]));
 }
 
 function turns(count: number): number[] {

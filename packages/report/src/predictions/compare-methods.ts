@@ -1,15 +1,15 @@
 // Two methods on the same data, seed by seed: what differs in their configs, their scores, and their flips. Of single
 // runs this is about these two runs; of several it is about the methods.
 import {
-  classificationMetrics,
-  foldKey,
   keyFromSeed,
   type MetricName,
   metricDescriptor,
   metricsOfTask,
   outputNames,
   type Task,
+  usualMetrics,
 } from "@merclab/core";
+import { readTestPredictions, type TestPredictions } from "@merclab/runner";
 import {
   drawDialogues,
   type PairedBootstrap,
@@ -21,8 +21,9 @@ import { describeValues, type Statistics } from "../aggregate/statistics.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { printedPerStored } from "../tables/comparisons.ts";
 import { type ConfigDifference, configDifferences } from "../tables/config-hash.ts";
+import { dialogueScores } from "../tables/dialogue-scores.ts";
 import { compareRuns, type Flips, type RunPair, type Speakers } from "./flips.ts";
-import { type PredictedUtterance, readPredictions } from "./predictions-file.ts";
+import { predictedUtterances } from "./predicted-utterances.ts";
 
 /** In the unit that is printed: per cent where a metric is a share. */
 export interface ScoreComparison {
@@ -66,13 +67,20 @@ export function pairBySeed(first: Method, second: Method): [StudyTrial, StudyTri
 }
 
 /** @throws MerclabError `data` for runs on different data, `storage` for damaged predictions */
-export function compareMethods({ dataset, task, names, pairs, speakers }: Contest): MethodComparison {
-  const runs = pairs.flatMap(([first, second]): RunPair[] => {
-    const [one, other] = [readRun(first, task), readRun(second, task)];
-    return one === undefined || other === undefined ? [] : [{ first: one, second: other }];
-  });
-  const isComparable = task.type !== "regression" && runs.length === pairs.length && runs.length > 0;
-  const overDialogues = isComparable ? bootstrap(runs, task) : undefined;
+export async function compareMethods({ dataset, task, names, pairs, speakers }: Contest): Promise<MethodComparison> {
+  const stored: StoredPair[] = [];
+  for (const [first, second] of pairs) {
+    const [one, other] = [await readRun(first, task), await readRun(second, task)];
+    if (one !== undefined && other !== undefined) {
+      stored.push([one, other]);
+    }
+  }
+  const isStored = stored.length === pairs.length && stored.length > 0;
+  const runs = stored.map(
+    ([one, other]): RunPair => ({ first: predictedUtterances(one, task), second: predictedUtterances(other, task) }),
+  );
+  const flips = isStored && task.type !== "regression" ? compareRuns(runs, outputNames(task), speakers) : undefined;
+  const overDialogues = isStored ? bootstrap(stored, task) : undefined;
   const [pair] = pairs;
   return {
     dataset,
@@ -83,13 +91,15 @@ export function compareMethods({ dataset, task, names, pairs, speakers }: Contes
     })),
     config: pair === undefined ? [] : configDifferences(pair[0].spec.config, pair[1].spec.config),
     scores: metricsOfTask(task).map((metric) => compareScores(metric, pairs)),
-    ...(isComparable ? { flips: compareRuns(runs, outputNames(task), speakers) } : {}),
+    ...(flips === undefined ? {} : { flips }),
     ...(overDialogues === undefined ? {} : { overDialogues }),
   };
 }
 
-function readRun({ folder }: StudyTrial, task: Task): PredictedUtterance[] | undefined {
-  return folder === undefined ? undefined : readPredictions(folder, task);
+type StoredPair = readonly [TestPredictions, TestPredictions];
+
+async function readRun({ folder }: StudyTrial, task: Task): Promise<TestPredictions | undefined> {
+  return folder === undefined ? undefined : readTestPredictions(folder, task);
 }
 
 function compareScores(metric: MetricName, pairs: Contest["pairs"]): ScoreComparison {
@@ -107,35 +117,31 @@ function compareScores(metric: MetricName, pairs: Contest["pairs"]): ScoreCompar
   };
 }
 
-/** The usual metric of single-label studies; the bootstrap is over what each dialogue adds to it. */
-const BOOTSTRAPPED = "weighted-f1" satisfies MetricName;
-
-function bootstrap(runs: readonly RunPair[], task: Task): MethodComparison["overDialogues"] {
-  const truth = runs[0]?.first ?? [];
-  const dialogues = [...new Set(truth.map(({ dialogue }) => dialogue))];
-  if (task.type !== "single-label" || runs.length < 2 || dialogues.length < 2) {
+/** In the first of the task's usual metrics. */
+function bootstrap(pairs: readonly StoredPair[], task: Task): MethodComparison["overDialogues"] {
+  const metric = usualMetrics(task)[0] as MetricName;
+  const scores = pairs.map((pair) => pair.map((run) => dialogueScores(metric, task, run)));
+  const dialogues = scores[0]?.[0]?.dialogues.length ?? 0;
+  const isSame = scores.every(([first, second]) => first?.utterances === second?.utterances);
+  if (pairs.length < 2 || dialogues < 2 || !isSame) {
     return undefined;
   }
-  const { classes } = task;
-  const index = new Map(dialogues.map((dialogue, place) => [dialogue, place]));
-  const placeOf = truth.map(({ dialogue }) => index.get(dialogue) ?? 0);
-  const labels = truth.map(({ label }) => classes.indexOf(label));
-  const predicted = runs.map(({ first, second }) =>
-    [first, second].map((run) => run.map((each) => classes.indexOf(each.predicted))),
-  );
-  const unit = printedPerStored(BOOTSTRAPPED);
-  const scoreOf = (predictions: readonly number[], weights: readonly number[]) =>
-    unit * classificationMetrics(labels, { predictions }, classes.length, weights)[BOOTSTRAPPED];
   const key = keyFromSeed(0);
-  const once = new Float64Array(dialogues.length).fill(1);
-  const draws = drawDialogues(foldKey(key, "dialogues"), dialogues.length);
-  const differences = predicted.map(([first = [], second = []]) => (drawn: Float64Array) => {
-    const weights = placeOf.map((place) => drawn[place] ?? 0);
-    return scoreOf(first, weights) - scoreOf(second, weights);
+  const unit = printedPerStored(metric);
+  const once = new Float64Array(dialogues).fill(1);
+  const draws = drawDialogues(key, dialogues);
+  const differences = scores.map(([first, second]) => (weights: Float64Array) => {
+    return unit * ((first?.score(weights) ?? Number.NaN) - (second?.score(weights) ?? Number.NaN));
   });
-  const observed = differences.map((difference) => difference(once));
   const drawn = differences.map((difference) => draws.map(difference));
-  return { metric: BOOTSTRAPPED, ...pairedBootstrap(observed, drawn, foldKey(key, "seeds")) };
+  return {
+    metric,
+    ...pairedBootstrap(
+      differences.map((difference) => difference(once)),
+      drawn,
+      key,
+    ),
+  };
 }
 
 /** "Weighted F1 (%)" */

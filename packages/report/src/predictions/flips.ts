@@ -6,7 +6,7 @@
 import { MerclabError } from "@merclab/core";
 import { type McNemarTest, mcnemarTest } from "@merclab/statistics";
 import { groupBy } from "../tables/group-by.ts";
-import type { PredictedUtterance } from "./predictions-file.ts";
+import type { PredictedUtterance } from "./predicted-utterances.ts";
 
 /** One run of each method, e.g. with the same seed. */
 export interface RunPair {

@@ -13,7 +13,7 @@ import {
 } from "@merclab/core";
 import { decodeNpz } from "@merclab/data";
 import { readJournal, TRIAL_FILES } from "@merclab/runner";
-import type { PredictedUtterance } from "../predictions/predictions-file.ts";
+import type { PredictedUtterance } from "../predictions/predicted-utterances.ts";
 import type { StudyTrial } from "./study-material.ts";
 
 /** One entry per epoch, from the first; NaN where the trial has no number. */
