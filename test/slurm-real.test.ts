@@ -35,7 +35,7 @@ test.skipIf(!isThere)(
     );
     expect(place.processes().filter((line) => line.includes("trial run"))).toEqual([]);
   },
-  300_000,
+  400_000,
 );
 
 function hasPreemption(): boolean {
