@@ -83,6 +83,33 @@ test(
 );
 
 test(
+  "a run on this machine is watched, cancelled and resumed by the same commands",
+  async () => {
+    place = createWorkplace();
+    const { child, ended } = place.start("run", "tiny", "fusion=sdt", ENDLESS, "--jobs", "1");
+    await until(() => trialsOf(place.folder).some(({ epochs }) => epochs > 0), "a trial in the middle");
+    const states = await place.exp("watch", "tiny", "--once");
+    expect(states.stdout).toMatch(/running +\d+\/1000000 +1 +– +process \d+ on /);
+    const cancelled = await place.exp("cancel", "tiny");
+    expect(cancelled.stdout).toBe("2 trials are cancelled; 1 waited or ran.\n");
+    expect(cancelled.stderr).toContain(`exp run, process ${child.pid}, ends after the epochs that run.`);
+    expect((await ended).code).toBe(130);
+    expect(trialsOf(place.folder).filter(({ isDone }) => isDone)).toEqual([]);
+    const pids = trialsOf(place.folder).map(({ pid }) => pid);
+    const resumed = place.start("resume", "tiny");
+    await until(
+      () => trialsOf(place.folder).some(({ pid, epochs }) => !pids.includes(pid) && epochs > 0),
+      "a trial to go on",
+    );
+    resumed.child.kill("SIGINT");
+    const { code, stderr } = await resumed.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/seed 0 {2}goes on after epoch \d+/);
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "what cannot be meant is refused, and nothing is submitted",
   async () => {
     place = createWorkplace();

@@ -25,4 +25,4 @@ test("array of eight, two at a time; one cancelled, one preempted, one out of ti
     { place: here, ended },
   );
   expect(place.processes().filter((line) => line.includes("trial run"))).toEqual([]);
-}, 240_000);
+}, 400_000);

@@ -16,7 +16,7 @@ export interface Cluster {
 }
 
 /** Enough epochs for a trial to be caught in the middle. */
-const STUDY_ARGUMENTS = ["tiny", "--seeds", "4", "trainer.epochs=400"];
+const STUDY_ARGUMENTS = ["tiny", "--seeds", "4", "trainer.epochs=250"];
 const TASKS = 8;
 const WAIT_MS = 150_000;
 
@@ -132,7 +132,7 @@ export async function goThrough(
   for (const { id } of [late, preempted]) {
     const [first, second] = attemptsOf(place.folder, id);
     expect(first?.epochs).toBeGreaterThan(0);
-    expect(second).toMatchObject({ outcome: "done", job: { id: first?.job?.id }, epochs: 400 });
+    expect(second).toMatchObject({ outcome: "done", job: { id: first?.job?.id }, epochs: 250 });
     const log = readFileSync(join(place.folder, "runs/tiny/trials", id, "worker.log"), "utf8");
     expect(log).toContain(`goes on after epoch ${first?.epochs}`);
   }

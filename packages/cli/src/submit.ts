@@ -72,12 +72,14 @@ export async function submit(
     printText(submitted.map(dryRunText).join("\n") || "nothing to submit");
     return EXIT.done;
   }
+  // Within exp watch, stdout is for what that one prints.
+  const print = given.only === undefined ? printText : printNote;
   for (const { array, file, text } of submitted) {
     if (array.jobs === undefined) {
-      printText(text);
+      print(text);
       printNote(`${file} is yours to apply: kubectl apply -f ${file}`);
     } else {
-      printText(
+      print(
         `array ${array.number}: ${array.trials.length === 1 ? "1 trial" : `${array.trials.length} trials`}, job ${array.jobs.join(", ")}`,
       );
     }

@@ -311,3 +311,41 @@ test("a runs folder that cannot be written is refused before anything starts", a
   );
   expect(events).toEqual([]);
 });
+
+test("a trial that somebody else trains is left to them, and no lease stays behind", async () => {
+  const { run, log, events, study, runsFolder } = await bench("", 3);
+  const [first] = study.trials;
+  const folder = join(experimentFolder(runsFolder, "study"), "trials", first?.id ?? "");
+  write(folder, {
+    "lease/owner.json": JSON.stringify({
+      token: "theirs",
+      host: "node7",
+      pid: 1,
+      job: { scheduler: "Slurm", id: "12_0", restart: 0 },
+      at: new Date().toISOString(),
+    }),
+  });
+  expect(await run()).toEqual({ done: 2, failed: 0, cancelled: 0 });
+  expect(events.find(({ type }) => type === "elsewhere")).toMatchObject({
+    spec: { seed: first?.seed },
+    owner: "Slurm job 12_0 on node7",
+  });
+  expect(log().filter((each) => each.startsWith("begin"))).toHaveLength(2);
+  expect(existsSync(join(folder, "lease"))).toBe(true);
+  for (const { id } of study.trials.slice(1)) {
+    expect(existsSync(join(experimentFolder(runsFolder, "study"), "trials", id, "lease"))).toBe(false);
+  }
+});
+
+test("trials that are cancelled meanwhile do not begin; the next call asks for them again", async () => {
+  const { run, log, study, runsFolder } = await bench("", 3);
+  const cancelRest = (event: StudyEvent) =>
+    event.type === "started" &&
+    write(
+      experimentFolder(runsFolder, "study"),
+      Object.fromEntries(study.trials.map(({ id }) => [`control/cancel/${id}`, "{}"])),
+    );
+  expect(await run({ schedule: atATime(1), onEvent: cancelRest })).toEqual({ done: 1, failed: 0, cancelled: 2 });
+  expect(log()).toHaveLength(2);
+  expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0 });
+});

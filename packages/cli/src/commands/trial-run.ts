@@ -67,12 +67,11 @@ export function trialRunCommand(): Command {
     .option("--requeue", "in a Slurm job whose time is up: put the job back into the queue")
     .addHelpText("after", HELP)
     .action(async (folder: string | undefined, options: RunOptions) => {
-      const json = false;
-      const folders = await chooseFolders(folder, options);
+      checkArguments(folder, options);
       try {
-        process.exitCode = await runFolders(folders, options);
+        process.exitCode = await runFolders(await chooseFolders(folder, options), options);
       } catch (error) {
-        printError(error, json);
+        printError(error, false);
         process.exitCode = exitOfError(error instanceof MerclabError ? error.code : undefined);
       }
     });
@@ -141,16 +140,20 @@ function requeue({ code, pausedBy }: SupervisorEnd, options: RunOptions, slurmId
   }
 }
 
-/** @throws MerclabError `config` for arguments that name no trial, or not one */
-async function chooseFolders(folder: string | undefined, options: RunOptions): Promise<string[]> {
-  const { fromArray, all } = options;
+/** @throws MerclabError `config` for arguments that name no trial */
+function checkArguments(folder: string | undefined, { fromArray, index, all }: RunOptions): void {
   if ((folder === undefined) === (fromArray === undefined)) {
     throw new MerclabError("config", "exp trial run needs the folder of a trial, or --from-array FILE");
   }
+  if (folder !== undefined && (index !== undefined || all === true)) {
+    throw new MerclabError("config", "--index and --all choose from a list: give --from-array FILE");
+  }
+}
+
+/** @throws MerclabError `config` for an index that names no trial; `storage` */
+async function chooseFolders(folder: string | undefined, options: RunOptions): Promise<string[]> {
+  const { fromArray, all } = options;
   if (folder !== undefined) {
-    if (options.index !== undefined || all === true) {
-      throw new MerclabError("config", "--index and --all choose from a list: give --from-array FILE");
-    }
     return [resolve(folder)];
   }
   const folders = await readArrayFolders(resolve(fromArray ?? ""));

@@ -1,5 +1,6 @@
 // `exp watch`: follows a study, wherever its trials run, until none is left that somebody has.
 import { setTimeout as sleep } from "node:timers/promises";
+import { MerclabError } from "@merclab/core/errors";
 import { LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
@@ -111,7 +112,7 @@ async function follow(
     before = view.trials;
     const again = options.resubmit === true ? resubmittable(view.trials, resubmitted) : [];
     if (again.length > 0) {
-      await resume(experiment, [], { runs: options.runs, only: new Set(again) });
+      await resubmit(experiment, view, { runs: options.runs, only: new Set(again) }, progress.note);
     } else if (!view.trials.some(({ state }) => LIVE_STATES.has(state))) {
       break;
     }
@@ -125,6 +126,29 @@ async function follow(
   }
   progress.end();
   return view;
+}
+
+/** What cannot be submitted now is tried again at the next look. */
+async function resubmit(
+  experiment: string,
+  { arrays }: StudyView,
+  options: Parameters<typeof resume>[2],
+  note: (text: string) => void,
+): Promise<void> {
+  if (arrays.length === 0) {
+    throw new MerclabError("config", `"${experiment}" was run on this machine, and not submitted`, {
+      where: "command line: --resubmit",
+      hint: `exp resume ${experiment} goes on with it here.`,
+    });
+  }
+  try {
+    await resume(experiment, [], options);
+  } catch (error) {
+    if (!(error instanceof MerclabError)) {
+      throw error;
+    }
+    note(`cannot submit now: ${error.message}`);
+  }
 }
 
 /** Trials that wait for nobody, but those that were resubmitted again and again without an epoch. */
