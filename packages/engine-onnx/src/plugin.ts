@@ -24,6 +24,7 @@ export const onnxWebgpuPlugin = definePlugin({
   // any other engine.
   rank: 95,
   threads: "one",
+  gpu: "adapter", // Dawn asks Vulkan, Metal or Direct3D for the default adapter; CUDA_VISIBLE_DEVICES says nothing there
   memory: { baseBytes: 1.6e9, bytesPerParameter: 17 },
   options: z.strictObject({}),
   probe: probeWebgpu,

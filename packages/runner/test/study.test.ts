@@ -13,7 +13,9 @@ import {
   type StudyOptions,
   type StudyPlan,
   TRIAL_FILES,
+  type TrialSpec,
 } from "../src/index.ts";
+import { createGpuPool } from "../src/study/gpus.ts";
 import { createBench, errorOf, SMALL, write } from "./support.ts";
 
 /** For each trial: logs its beginning and end, says an epoch, and leaves a result that holds its seed. */
@@ -193,6 +195,23 @@ test("trials of another engine or number of threads get a worker of their own", 
     ({ spec, status }) => `${spec.seed} ${(status as unknown as { threads: string }).threads}`,
   );
   expect(threads.sort()).toEqual(["0 1", "1 1", "2 1", "3 2"]);
+});
+
+test("a trial sees the GPUs of its share, and one without a share none", async () => {
+  const { run, log } = await bench('log("gpus " + seed + " [" + process.env.CUDA_VISIBLE_DEVICES + "]");', 3);
+  const pool = createGpuPool(["4"], 1);
+  const gpusFor: Schedule["gpusFor"] = (trial) => ((trial as unknown as TrialSpec).seed === 0 ? undefined : pool);
+  await run({ schedule: { ...atATime(2), gpusFor } });
+  expect(
+    log()
+      .filter((line) => line.startsWith("gpus"))
+      .sort(),
+  ).toEqual(["gpus 0 []", "gpus 1 [4]", "gpus 2 [4]"]);
+  // One GPU, one trial at a time on it.
+  const [first, second] = log()
+    .filter((line) => /^(begin|end) [12]/.test(line))
+    .map((line) => line.split(" ")[0]);
+  expect([first, second]).toEqual(["begin", "end"]);
 });
 
 test("cores are counted: threads of a trial that starts follow from those that run and wait", async () => {

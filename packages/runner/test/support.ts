@@ -51,6 +51,7 @@ export function engine({
   threads = "one",
   memory = { baseBytes: 1e9, bytesPerParameter: 100 },
   probed = [],
+  ...traits
 }: Partial<EngineTraits> & { name: string; state?: EngineProbe["state"]; probed?: string[] }): Plugin {
   return definePlugin({
     kind: "engine",
@@ -59,6 +60,7 @@ export function engine({
     rank,
     threads,
     memory,
+    ...traits,
     options: z.strictObject({ level: z.int().default(1) }),
     probe: async () => {
       probed.push(name);

@@ -36,3 +36,12 @@ export function parsePort(text: string): number {
   }
   return port;
 }
+
+/** A whole number from 1, or a share such as 0.5, as an argument of an option. */
+export function parseShare(text: string): number {
+  const share = Number(text);
+  if (text.trim() === "" || !(share > 0 && (share < 1 || Number.isSafeInteger(share)))) {
+    throw new InvalidArgumentError("It must be a share between 0 and 1, such as 0.5, or a whole number from 1.");
+  }
+  return share;
+}

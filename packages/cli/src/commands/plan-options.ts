@@ -3,7 +3,7 @@ import { type Axis, type PlanSite, parseOverride, planStudy, readExperiment, typ
 import type { Command } from "commander";
 import { openSite, type Site } from "../site.ts";
 import { checkTables } from "../tables.ts";
-import { parseCount } from "./parse-numbers.ts";
+import { parseCount, parseShare } from "./parse-numbers.ts";
 
 export interface PlanOptions {
   readonly data?: string;
@@ -12,6 +12,7 @@ export interface PlanOptions {
   readonly engine?: string;
   readonly jobs?: number;
   readonly threads?: number;
+  readonly gpusPerTrial?: number;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,11 @@ export function addPlanOptions(command: Command): Command {
       "--threads <n>",
       "threads of each trial (default: one, more where fewer trials than cores are left)",
       parseCount,
+    )
+    .option(
+      "--gpus-per-trial <n>",
+      "where the engine uses GPUs: 2 for a trial, or 0.5 for two trials on one (default: 1)",
+      parseShare,
     )
     .option("--json", "one JSON document on stdout");
 }

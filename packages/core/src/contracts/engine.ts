@@ -66,6 +66,11 @@ export interface EngineTraits {
   readonly threads: "one" | "many";
   /** Peak memory of a trial's process, as measured: with next to no parameters, and what each parameter adds. */
   readonly memory: { readonly baseBytes: number; readonly bytesPerParameter: number };
+  /**
+   * Which GPU a trial computes on, where it uses one: `visible`: the first ones of CUDA_VISIBLE_DEVICES, which a runner
+   * sets for each trial; `adapter`: the system's default one, whatever that variable says.
+   */
+  readonly gpu?: "visible" | "adapter";
   /** Whether the engine works on this machine. Leaves nothing behind in the process, beyond modules being loaded. */
   probe(): Promise<EngineProbe>;
 }

@@ -4,6 +4,7 @@
 import { availableParallelism, freemem } from "node:os";
 import { MerclabError, type PluginRegistry } from "@merclab/core";
 import type { TrialSpec } from "../store/trial-files.ts";
+import { createGpuPool, findGpus, type GpuPool } from "./gpus.ts";
 
 /** Share of the available memory that trials are planned into. */
 const MEMORY_SHARE = 0.8;
@@ -14,6 +15,8 @@ export interface Machine {
   readonly cores: number;
   /** Memory that new processes can have without swapping. */
   readonly availableBytes: number;
+  /** Names of GPUs that trials may use; looked for where they are absent and an engine wants to know. */
+  readonly gpus?: readonly string[];
 }
 
 /** What a user asked for. */
@@ -22,6 +25,8 @@ export interface Wishes {
   readonly jobs?: number | undefined;
   /** Threads of each trial. */
   readonly threads?: number | undefined;
+  /** GPUs of each trial whose engine uses one: 0.5, 1 or 2, for instance. */
+  readonly gpusPerTrial?: number | undefined;
 }
 
 /** Cores in use, trials that run, and trials that wait, the one that starts now among them. */
@@ -38,6 +43,8 @@ export interface Schedule {
   readonly notes: readonly string[];
   /** Threads of a trial that starts now. */
   threadsFor(trial: Planned, load: Load): number;
+  /** Where a trial takes its share of the GPUs from; undefined where its engine uses none. Absent: nothing is divided. */
+  gpusFor?(trial: Planned): GpuPool | undefined;
 }
 
 /** Memory of containers is what their limit says, where that is less than what is free. */
@@ -67,17 +74,24 @@ export function planSchedule(
   const usesOne = ({ config }: Planned) => registry.get("engine", config.engine.name).threads === "one";
   const threads = wishes.threads ?? 1;
   refuseUselessThreads(trials, threads, usesOne);
-  const byCores = Math.max(1, Math.floor(cores / threads));
+  const gpuPools = planGpus(trials, wishes.gpusPerTrial, registry, machine.gpus);
+  const gpusFor = ({ config }: Planned) => gpuPools.get(registry.get("engine", config.engine.name).gpu ?? "none");
+  const byGpus = trials.every((trial) => gpusFor(trial) !== undefined)
+    ? [...gpuPools.values()].reduce((sum, { size }) => sum + size, 0) || Number.POSITIVE_INFINITY
+    : Number.POSITIVE_INFINITY;
+  const byCores = Math.max(1, Math.min(byGpus, Math.floor(cores / threads)));
   const largest = Math.max(1, ...trials.map((trial) => trialMemory(trial, registry)));
   const byMemory = Math.max(1, Math.floor((MEMORY_SHARE * machine.availableBytes) / largest));
-  const wanted = Math.max(1, Math.min(wishes.jobs ?? byCores, trials.length));
+  const wanted = Math.max(1, Math.min(wishes.jobs ?? byCores, byGpus, trials.length));
   const jobs = wishes.jobs === undefined ? Math.min(wanted, byMemory) : wanted;
   return {
     jobs,
     notes: [
       ...coreNotes(wishes, wanted * threads, cores),
+      ...gpuNotes(wishes, byGpus),
       ...memoryNotes(wishes, wanted, byMemory, largest, machine.availableBytes),
     ],
+    gpusFor,
     threadsFor: (trial, { coresInUse, running, waiting }) => {
       if (usesOne(trial)) {
         return 1;
@@ -86,6 +100,34 @@ export function planSchedule(
       return wishes.threads ?? Math.max(1, Math.floor((cores - coresInUse) / starting));
     },
   };
+}
+
+/** A pool for each way in which engines of these trials come to a GPU. */
+function planGpus(
+  trials: readonly Planned[],
+  perTrial: number | undefined,
+  registry: PluginRegistry,
+  gpus: readonly string[] | undefined,
+): ReadonlyMap<string, GpuPool> {
+  const ways = new Set(trials.flatMap(({ config }) => registry.get("engine", config.engine.name).gpu ?? []));
+  if (perTrial !== undefined && trials.length > 0 && ways.size === 0) {
+    const engines = [...new Set(trials.map(({ config }) => config.engine.name))];
+    throw new MerclabError("config", `engine ${engines.join(", ")} uses no GPU`, {
+      where: `command line: --gpus-per-trial ${perTrial}`,
+      hint: "Leave --gpus-per-trial out, or choose an engine that uses one.",
+    });
+  }
+  return new Map(
+    [...ways].map(
+      (way) => [way, createGpuPool(way === "visible" ? (gpus ?? findGpus()) : undefined, perTrial ?? 1)] as const,
+    ),
+  );
+}
+
+function gpuNotes({ jobs }: Wishes, byGpus: number): string[] {
+  return jobs !== undefined && jobs > byGpus
+    ? [`${byGpus} at a time, not --jobs ${jobs}: so many have a GPU (--gpus-per-trial 0.5 lets two share one).`]
+    : [];
 }
 
 function refuseUselessThreads(trials: readonly Planned[], threads: number, usesOne: (trial: Planned) => boolean): void {

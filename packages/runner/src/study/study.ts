@@ -26,7 +26,7 @@ import { lockExperiment } from "./lock.ts";
 import { countMemoryKills, memoryLimit } from "./memory-use.ts";
 import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
-import { createWorkerPool, type Epoch, type WorkerPool } from "./workers.ts";
+import { createWorkerPool, type Epoch, type WorkerPool, type WorkerShape } from "./workers.ts";
 
 export type StudyEvent =
   | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
@@ -204,7 +204,11 @@ async function runTasks(
   let full: Failure | undefined;
 
   /** One try of a trial; what follows from how it ended. */
-  const attempt = async (task: Task, isAlone: boolean): Promise<"none" | "again" | "alone"> => {
+  const attempt = async (
+    task: Task,
+    isAlone: boolean,
+    gpus: string | undefined,
+  ): Promise<"none" | "again" | "alone"> => {
     const { spec, folder, causes } = task;
     const threads = schedule.threadsFor(spec, load);
     load.waiting -= 1;
@@ -212,7 +216,7 @@ async function runTasks(
     load.coresInUse += threads;
     onEvent({ type: "started", spec, folder });
     try {
-      const verdict = await tryTrial(task, threads, pool, { onEvent, signal });
+      const verdict = await tryTrial(task, { threads, gpus }, pool, { onEvent, signal });
       if (typeof verdict === "string") {
         outcome[verdict] += 1;
         guard.trialEnded();
@@ -247,13 +251,27 @@ async function runTasks(
       return;
     }
     try {
-      await tryAll(task, isAlone);
+      await runWithShare(task, isAlone);
     } finally {
       taken.lease.release();
     }
   };
 
-  const tryAll = async (task: Task, isAlone: boolean): Promise<void> => {
+  /** With the share of the GPUs that the trial's engine needs; others see none. */
+  const runWithShare = async (task: Task, isAlone: boolean): Promise<void> => {
+    const shares = schedule.gpusFor?.(task.spec);
+    if (shares === undefined) {
+      return runTries(task, isAlone, schedule.gpusFor === undefined ? undefined : "");
+    }
+    const share = await shares.take();
+    try {
+      await runTries(task, isAlone, share);
+    } finally {
+      shares.give(share);
+    }
+  };
+
+  const runTries = async (task: Task, isAlone: boolean, gpus: string | undefined): Promise<void> => {
     for (let next = "again"; next === "again"; ) {
       if (ending.aborted || isCancelled(task.folder)) {
         outcome.cancelled += 1;
@@ -263,7 +281,7 @@ async function runTasks(
         outcome.unstarted += 1;
         return;
       }
-      next = await attempt(task, isAlone);
+      next = await attempt(task, isAlone, gpus);
       if (next === "alone") {
         alone.push(task);
       }
@@ -310,14 +328,14 @@ async function runTasks(
 /** Gives a trial to a worker; what became of it, as its folder says, or why it failed. */
 async function tryTrial(
   task: Task,
-  threads: number,
+  shape: WorkerShape,
   pool: WorkerPool,
   { onEvent, signal }: Pick<StudyOptions, "onEvent" | "signal">,
 ): Promise<"done" | "cancelled" | Failure> {
   const { spec, folder, causes } = task;
   const killsBefore = countMemoryKills();
   const heapMegabytes = causes.includes("heap") ? moreHeap() : undefined;
-  const end = await pool.run(spec, folder, { threads, heapMegabytes }, (message) => {
+  const end = await pool.run(spec, folder, { ...shape, heapMegabytes }, (message) => {
     onEvent(
       message.type === "epoch"
         ? { type: "epoch", spec, folder, message }

@@ -30,6 +30,8 @@ export interface WorkerShape {
   readonly threads: number;
   /** More JavaScript heap than Node's own limit, in MiB. */
   readonly heapMegabytes?: number | undefined;
+  /** CUDA_VISIBLE_DEVICES; undefined: as it is here. */
+  readonly gpus?: string | undefined;
 }
 
 export interface WorkerPool {
@@ -145,13 +147,13 @@ class Worker {
   private log: string | undefined;
   private logError: unknown;
 
-  constructor(key: string, script: string, args: readonly string[], { heapMegabytes }: WorkerShape) {
+  constructor(key: string, script: string, args: readonly string[], { heapMegabytes, gpus }: WorkerShape) {
     this.key = key;
     const heap = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
     this.child = fork(script, args, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       execArgv: [...process.execArgv, ...heap],
-      env: { ...ALLOCATOR, ...process.env },
+      env: { ...ALLOCATOR, ...process.env, ...(gpus === undefined ? {} : { CUDA_VISIBLE_DEVICES: gpus }) },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on("data", (text: Buffer) => this.keepText(text));
