@@ -1,21 +1,42 @@
 // What tracking costs and how fast it is, with a local MLflow server (SQLite): metric points per second from journals to
 // the server by `exp sync`'s shipper beside Python's client, and a study's time with and without tracking.
-// node --import tsx benchmarks/mlflow-shipper.ts points [runs] [epochs] | study [rounds]; MERCLAB_MLFLOW names the server's executable.
+// node --import tsx benchmarks/mlflow-shipper.ts points [runs] [epochs] [rounds] | study [rounds]; MERCLAB_MLFLOW names the server's executable.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createSyncer, type JournalRecord, type TrialSpec, type TrialStatus, writeJson } from "@merclab/runner";
+import { MlflowClient } from "../packages/mlflow-js-client/src/index.ts";
 import { findMlflow, type MlflowServer, startMlflowServer } from "../packages/mlflow-js-client/test/server.ts";
 
 const EXP = resolve(import.meta.dirname, "../packages/cli/bin/exp.mjs");
 const METRICS = 20;
 
+/** The same runs by Python's client, in batches of 1000. */
+const PYTHON = `
+import sys, time
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+uri, name, runs, epochs, metrics = sys.argv[1:3] + list(map(int, sys.argv[3:]))
+client = MlflowClient(uri)
+experiment = client.create_experiment(name)
+client.search_experiments()
+started = time.perf_counter()
+for _ in range(runs):
+    run = client.create_run(experiment).info.run_id
+    points = [Metric(f"valid/metric-{i}", 1 / (epoch + i + 1), 1700000000000 + epoch, epoch + 1)
+              for epoch in range(epochs) for i in range(metrics)]
+    for first in range(0, len(points), 1000):
+        client.log_batch(run, points[first:first + 1000])
+    client.set_terminated(run)
+print(time.perf_counter() - started)
+`;
+
 const [what = "points", ...numbers] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "mlflow-shipper-"));
 try {
   if (what === "points") {
-    await measurePoints(count(numbers[0], 4), count(numbers[1], 1500));
+    await measurePoints(count(numbers[0], 4), count(numbers[1], 250), count(numbers[2], 3));
   } else if (what === "study") {
     await measureStudy(count(numbers[0], 5));
   } else {
@@ -25,26 +46,44 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Everything of the runs counts: finding, describing and ending them, and reading the journals. */
-async function measurePoints(runs: number, epochs: number): Promise<void> {
+/** Everything of the runs counts: finding, describing and ending them, and reading the journals. In turns, by rounds. */
+async function measurePoints(runs: number, epochs: number, rounds: number): Promise<void> {
   const server = await startMlflowServer();
+  const points = runs * epochs * METRICS;
+  const sides = {
+    "exp sync": async (round: number) => {
+      await writeRuns(`points-${round}`, runs, epochs);
+      const { seconds, sent } = await ship(server, `points-${round}`);
+      if (sent !== points) {
+        throw new Error(`expected ${points} points to be sent, not ${sent}`);
+      }
+      return seconds;
+    },
+    "Python's client, batches of 1000": (round: number) => pythonSeconds(server, `python-${round}`, runs, epochs),
+    "the server alone, requests encoded before": (round: number) =>
+      serverSeconds(server, `limit-${round}`, runs, epochs),
+  };
+  const times = new Map<string, number[]>(Object.keys(sides).map((side) => [side, []]));
   try {
-    await writeRuns("warm-up", 1, 100);
-    await writeRuns("points", runs, epochs);
-    const points = runs * epochs * METRICS;
-    await ship(server, "warm-up");
-    const { seconds, sent } = await ship(server, "points");
-    if (sent !== points) {
-      throw new Error(`expected ${points} points to be sent, not ${sent}`);
+    for (let round = 0; round <= rounds; round++) {
+      const turns = Object.entries(sides);
+      for (const [side, measure] of round % 2 === 0 ? turns : turns.toReversed()) {
+        const seconds = await measure(round);
+        if (round > 0) {
+          times.get(side)?.push(seconds); // the first round warms up
+        }
+      }
     }
-    const python = await pythonSeconds(server, runs, epochs);
-    const rate = (taken: number) => Math.round(points / taken).toLocaleString("en-US");
-    console.log(
-      `mlflow ${server.version}, SQLite; ${runs} runs of ${epochs} epochs of ${METRICS} metrics: ${points} points`,
-    );
-    console.log(`exp sync ${rate(seconds)} points/s, Python's client in batches of 1000 ${rate(python)} points/s`);
   } finally {
     await server.stop();
+  }
+  console.log(
+    `mlflow ${server.version}, SQLite; ${runs} runs of ${epochs} epochs of ${METRICS} metrics: ${points} points`,
+  );
+  for (const [side, each] of times) {
+    const rates = each.map((seconds) => Math.round(points / seconds));
+    const all = rates.map((rate) => rate.toLocaleString("en-US")).join(" ");
+    console.log(`${side}: ${Math.round(median(rates)).toLocaleString("en-US")} points/s, median of ${all}`);
   }
 }
 
@@ -112,29 +151,44 @@ async function writeRuns(experiment: string, runs: number, epochs: number): Prom
   }
 }
 
-const PYTHON = `
-import sys, time
-from mlflow import MlflowClient
-from mlflow.entities import Metric
-uri, runs, epochs, metrics = sys.argv[1], *map(int, sys.argv[2:])
-client = MlflowClient(uri)
-experiment = client.create_experiment("python")
-client.search_experiments()
-started = time.perf_counter()
-for _ in range(runs):
-    run = client.create_run(experiment).info.run_id
-    points = [Metric(f"valid/metric-{i}", 1 / (epoch + i + 1), 1700000000000 + epoch, epoch + 1)
-              for epoch in range(epochs) for i in range(metrics)]
-    for first in range(0, len(points), 1000):
-        client.log_batch(run, points[first:first + 1000])
-    client.set_terminated(run)
-print(time.perf_counter() - started)
-`;
+/** The same points as requests that lie ready: what the server itself needs. */
+async function serverSeconds({ uri }: MlflowServer, name: string, runs: number, epochs: number): Promise<number> {
+  const client = new MlflowClient({ trackingUri: uri, env: {} });
+  const experiment = await client.createExperiment(name);
+  const bodies: string[] = [];
+  for (let run = 0; run < runs; run++) {
+    const { info } = await client.createRun(experiment);
+    const points = Array.from({ length: epochs * METRICS }, (_, i) => ({
+      key: `valid/metric-${i % METRICS}`,
+      value: 1 / (i + 1),
+      timestamp: 1_700_000_000_000 + i,
+      step: Math.floor(i / METRICS) + 1,
+    }));
+    for (let first = 0; first < points.length; first += 1000) {
+      bodies.push(JSON.stringify({ run_id: info.runId, metrics: points.slice(first, first + 1000) }));
+    }
+  }
+  const started = performance.now();
+  for (const body of bodies) {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${uri}/api/2.0/mlflow/runs/log-batch`, { method: "POST", headers, body });
+    if (!answer.ok) {
+      throw new Error(`log-batch: ${answer.status} ${await answer.text()}`);
+    }
+    await answer.arrayBuffer();
+  }
+  return (performance.now() - started) / 1000;
+}
 
 /** The same points by Python's client, one run after another. */
-async function pythonSeconds({ python, uri }: MlflowServer, runs: number, epochs: number): Promise<number> {
+async function pythonSeconds(
+  { python, uri }: MlflowServer,
+  name: string,
+  runs: number,
+  epochs: number,
+): Promise<number> {
   const env = { ...process.env, MLFLOW_DISABLE_TELEMETRY: "true" };
-  const args = ["-c", PYTHON, uri, String(runs), String(epochs), String(METRICS)];
+  const args = ["-c", PYTHON, uri, name, String(runs), String(epochs), String(METRICS)];
   return Number((await output(python, args, env)).trim().split("\n").at(-1));
 }
 
