@@ -57,7 +57,7 @@ export { type Load, type Machine, planSchedule, type Schedule, trialMemory, type
 export { missingTrials, runStudy, type StudyEvent, type StudyOptions, type StudyOutcome } from "./study/study.ts";
 export { readStudy, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
-export { type Sampling, samplingFrom } from "./system-metrics/sampler.ts";
+export { type Sampling, samplingFrom, startSampling } from "./system-metrics/sampler.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export {
   createSyncer,
