@@ -58,10 +58,12 @@ try {
 async function measurePoints(runs: number, epochs: number, rounds: number): Promise<void> {
   const server = await startMlflowServer();
   const points = runs * epochs * METRICS;
+  const cpu: number[] = [];
   const sides = {
     "exp sync": async (round: number) => {
       await writeRuns(`points-${round}`, runs, epochs);
-      const { seconds, sent } = await ship(server, `points-${round}`);
+      const { seconds, cpuSeconds, sent } = await ship(server, `points-${round}`);
+      cpu.push(cpuSeconds);
       if (sent !== points) {
         throw new Error(`expected ${points} points to be sent, not ${sent}`);
       }
@@ -93,9 +95,14 @@ async function measurePoints(runs: number, epochs: number, rounds: number): Prom
     const all = rates.map((rate) => rate.toLocaleString("en-US")).join(" ");
     console.log(`${side}: ${Math.round(median(rates)).toLocaleString("en-US")} points/s, median of ${all}`);
   }
+  const own = Math.round(points / median(cpu.slice(1))).toLocaleString("en-US");
+  console.log(`the shipper's own work: ${own} points per second of its CPU time; the rest is the server's`);
 }
 
-async function ship({ uri }: MlflowServer, experiment: string): Promise<{ seconds: number; sent: number }> {
+async function ship(
+  { uri }: MlflowServer,
+  experiment: string,
+): Promise<{ seconds: number; cpuSeconds: number; sent: number }> {
   const syncer = createSyncer({
     runsFolder: folder,
     uri,
@@ -103,9 +110,10 @@ async function ship({ uri }: MlflowServer, experiment: string): Promise<{ second
     signal: new AbortController().signal,
     env: {},
   });
-  const started = performance.now();
+  const [started, before] = [performance.now(), process.cpuUsage()];
   const { points, rejected } = await syncer.pass(experiment);
   const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(before);
   if (rejected > 0) {
     throw new Error(`${rejected} records were rejected`);
   }
@@ -113,7 +121,7 @@ async function ship({ uri }: MlflowServer, experiment: string): Promise<{ second
   if (differences.length > 0) {
     throw new Error(`${differences.length} metrics differ on the server`);
   }
-  return { seconds, sent: points };
+  return { seconds, cpuSeconds: (user + system) / 1e6, sent: points };
 }
 
 /** Trials that were cancelled after so many epochs, as workers write them. */
