@@ -113,7 +113,7 @@ describe.skipIf(findMlflow() === undefined)("a study and a real MLflow server", 
       expect(child?.tags).toMatchObject({ "mlflow.parentRunId": parent?.id, "merclab.data.source": "synthetic" });
       expect(child?.params).toMatchObject({ fusion: spec.config.fusion.name, "encoder.dim": "8", seed: "0" });
       expect(child?.inputs).toEqual(["synthetic"]);
-      expect(child?.artifacts).toEqual(["predictions.csv", "result.json", "trial.json"]);
+      expect(child?.artifacts).toEqual(["environment.json", "predictions.csv", "result.json", "trial.json"]);
 
       const journal = readJournal(join(folder, "runs/sdt-vs-lmam/trials", id, "journal.jsonl"));
       const epochs = journal.filter((record): record is Extract<JournalRecord, { t: "m" }> => record.t === "m");

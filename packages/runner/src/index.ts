@@ -114,7 +114,7 @@ export {
 } from "./study/study.ts";
 export { findStaleTrials, readStudy, removeTrials, type StudyFile } from "./study/study-file.ts";
 export { type RunnerMessage, runTrialFolder, type WorkerMessage, type WorkerSite } from "./study/worker.ts";
-export { type Sampling, samplingFrom } from "./system-metrics/sampler.ts";
+export { type Sampling, samplingFrom, startSampling } from "./system-metrics/sampler.ts";
 export type { StudyTable } from "./tracking/study-run.ts";
 export {
   createSyncer,
