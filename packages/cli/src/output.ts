@@ -23,7 +23,8 @@ export function printNote(text: string): void {
   );
 }
 
-function wrapWords(line: string, width: number): string[] {
+/** Broken between words. @param width columns that a line has at most, unless a word is longer */
+export function wrapWords(line: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of line.split(" ")) {
     const last = lines.at(-1);

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeNpz } from "@merclab/data";
+import { readWeights, writeWeights } from "@merclab/trainer";
 import { memory } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { predictFolder, predictionFormat, TRIAL_FILES, writePredictions } from "../src/index.ts";
@@ -114,6 +115,20 @@ test("a file of weights is enough, wherever it lies; other weights that fit the 
   const foreign = await predict({ otherWeights: other.weights });
   expect(foreign.predictions).toEqual((await other.predict()).predictions);
   expect(foreign.predictions).not.toEqual((await predict()).predictions);
+});
+
+test("weights that do not say their model, or say it badly, are refused", async () => {
+  const { place, weights, predict } = await trained();
+  const tensors = await readWeights(weights);
+  const file = join(place, "other.safetensors");
+  await writeWeights(tensors, file);
+  expect(await errorOf(() => predict({ weights: file }), place)).toMatch(
+    /^data \| DIR\/other.safetensors \| the weights do not say which model they belong to \| Name a run/,
+  );
+  await writeWeights(tensors, file, { format: "merclab-weights-1", config: "{" });
+  expect(await errorOf(() => predict({ weights: file }), place)).toMatch(
+    /^data \| DIR\/other.safetensors \| what the weights say of their model cannot be read/,
+  );
 });
 
 test("what does not fit is refused with what the model takes", async () => {

@@ -61,7 +61,7 @@ async function plan(name: string, overrides: string[], options: Options): Promis
   const [next] = toRun;
   /** Of the trials that start first; the last ones may get more. */
   const threads = next === undefined ? null : threadsFor(next, { coresInUse: 0, running: 0, waiting: toRun.length });
-  const bill = await openBill(plan, stored, options, { jobs, threads: threads ?? 1, site });
+  const bill = await openBill(plan, stored, toRun, options, { jobs, threads: threads ?? 1, site });
   const costs = new Map(bill.trials.map((cost) => [cost.id, cost]));
   const trials = plan.trials.map((spec) => {
     const result = stored.get(spec.id)?.result;
@@ -143,21 +143,22 @@ async function plan(name: string, overrides: string[], options: Options): Promis
 async function openBill(
   { trials, datasets }: StudyPlan,
   stored: ReadonlyMap<string, StoredTrial>,
+  toRun: readonly TrialSpec[],
   { probe }: Options,
   { jobs, threads, site }: { readonly jobs: number; readonly threads: number; readonly site: Site },
 ): Promise<Bill> {
-  const isDone = ({ id }: TrialSpec): boolean => stored.get(id)?.result !== undefined;
-  const timed = new Set(trials.filter(isDone).map(billKey));
-  const unknown = trials.filter((spec) => !timed.has(billKey(spec)));
+  const done = trials.filter(({ id }) => stored.get(id)?.result !== undefined);
+  const timed = new Set(done.map(billKey));
+  const unknown = toRun.filter((spec) => !timed.has(billKey(spec)));
   const probes = probe === true ? await probeTrials(unknown, site.places.dataRoot, threads) : new Map();
   const measured = new Map<string, DiskUse>();
-  for (const spec of trials.filter(isDone)) {
+  for (const spec of done) {
     const folder = stored.get(spec.id)?.folder;
     if (folder !== undefined && !measured.has(billKey(spec))) {
       measured.set(billKey(spec), await storedDiskUse(folder));
     }
   }
-  const billed = trials.map((spec): BilledTrial => {
+  const billed = [...done, ...toRun].map((spec): BilledTrial => {
     const data = datasets.find(({ dataset }) => dataset.fingerprint === spec.data.fingerprint);
     const expected = data === undefined ? { weightsBytes: 0, otherBytes: 0 } : expectedDiskUse(spec, data.dataset);
     return {

@@ -12,12 +12,15 @@ import {
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { findTrials } from "../find-trials.ts";
-import { printJson, printNote, printText } from "../output.ts";
+import { printJson, printNote, printText, wrapWords } from "../output.ts";
 import { openSite, type Site } from "../site.ts";
 import { stressText } from "../stress-text.ts";
 import { createTicker } from "../ticker.ts";
 import { trialLabel } from "../trial-label.ts";
 import { parseCount, parseWhole } from "./parse-numbers.ts";
+
+/** Columns of the definition below the tables. */
+const TEXT_WIDTH = 100;
 
 interface Options {
   readonly data?: string;
@@ -81,14 +84,9 @@ async function stress(name: string, filters: string[], options: Options): Promis
     printJson({ groups, trials: stressed.map(({ stress }) => stress) });
     return;
   }
-  const [first] = stressed;
+  const definition = wrapWords(stressed[0]?.stress.summary.definition ?? "", TEXT_WIDTH).map((line) => pc.dim(line));
   printText(
-    [
-      ...groups.map((group) => stressText(group, metric ?? group.metric)),
-      pc.dim(first?.stress.summary.definition ?? ""),
-    ]
-      .join("\n\n\n")
-      .trimEnd(),
+    [...groups.map((group) => stressText(group, metric ?? group.metric)), definition.join("\n")].join("\n\n\n"),
   );
 }
 

@@ -56,17 +56,29 @@ export async function readWeightsOrigin(file: string): Promise<WeightsOrigin> {
       hint: "Name a run whose model they fit, too: exp predict RUN --weights FILE …",
     });
   }
-  const { trial, epoch, dataset, config, site, scales } = metadata as Readonly<Record<string, string>>;
+  try {
+    return parseOrigin(metadata as Readonly<Record<string, string>>);
+  } catch (cause) {
+    throw new MerclabError("data", "what the weights say of their model cannot be read", {
+      where: file,
+      hint: "Something else changed the file, or another version wrote it.",
+      cause,
+    });
+  }
+}
+
+/** @throws SyntaxError for texts that are absent or no JSON */
+function parseOrigin(metadata: Readonly<Record<string, string>>): WeightsOrigin {
+  const parse = <T>(name: string): T => JSON.parse(metadata[name] ?? "") as T;
+  const scales = parse<Record<string, { mean: number[]; inverse: number[]; clip: number }>>("scales");
   return {
-    trial: trial ?? "",
-    epoch: Number(epoch),
-    dataset: dataset ?? "",
-    config: JSON.parse(config ?? "") as ResolvedConfig,
-    site: JSON.parse(site ?? "") as ModelSite,
+    trial: metadata.trial ?? "",
+    epoch: Number(metadata.epoch),
+    dataset: metadata.dataset ?? "",
+    config: parse("config"),
+    site: parse("site"),
     scales: Object.fromEntries(
-      Object.entries(
-        JSON.parse(scales ?? "") as Record<string, { mean: number[]; inverse: number[]; clip: number }>,
-      ).map(([modality, { mean, inverse, clip }]) => [
+      Object.entries(scales).map(([modality, { mean, inverse, clip }]) => [
         modality,
         { mean: Float64Array.from(mean), inverse: Float64Array.from(inverse), clip },
       ]),
