@@ -2,28 +2,39 @@
 import { createHash } from "node:crypto";
 import type { ResolvedConfig } from "@merclab/runner";
 
+/** The seeds of a plan's cell share one object. */
+const hashes = new WeakMap<ResolvedConfig, string>();
+
 /** First 12 hex digits of SHA-256 over the config as JSON with sorted keys. */
 export function configHash(config: ResolvedConfig): string {
-  const known = hashes.get(config) ?? createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
-  hashes.set(config, known);
-  return known;
+  const hash = hashes.get(config) ?? createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+  hashes.set(config, hash);
+  return hash;
 }
-
-/** Several notes ask for the same config's. */
-const hashes = new WeakMap<ResolvedConfig, string>();
 
 /** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
 export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
-  return differingValues(configs).map(({ path }) => path);
+  if (configs.length < 2) {
+    return [];
+  }
+  const leaves = configs.map((config) => new Map(leavesOf(config, "")));
+  const paths = new Set(leaves.flatMap((each) => [...each.keys()]));
+  return [...paths].filter((path) => new Set(leaves.map((each) => each.get(path))).size > 1).sort();
 }
 
-/** The same with the values that stand there, as JSON, sorted; "absent" where there is none. */
-export function differingValues(trees: readonly unknown[]): { readonly path: string; readonly values: string[] }[] {
-  const leaves = trees.map((tree) => new Map(leavesOf(tree, "")));
-  const paths = [...new Set(leaves.flatMap((each) => [...each.keys()]))].sort();
-  return paths
-    .map((path) => ({ path, values: [...new Set(leaves.map((each) => each.get(path) ?? "absent"))].sort() }))
-    .filter(({ values }) => values.length > 1);
+/** One path at which two configs differ, with what each has there as JSON; absent where it has nothing. */
+export interface ConfigDifference {
+  readonly path: string;
+  readonly first?: string;
+  readonly second?: string;
+}
+
+export function configDifferences(first: ResolvedConfig, second: ResolvedConfig): ConfigDifference[] {
+  const [one, other] = [new Map(leavesOf(first, "")), new Map(leavesOf(second, ""))];
+  return differingPaths([first, second]).map((path) => {
+    const [a, b] = [one.get(path), other.get(path)];
+    return { path, ...(a === undefined ? {} : { first: a }), ...(b === undefined ? {} : { second: b }) };
+  });
 }
 
 function canonicalJson(value: unknown): string {
