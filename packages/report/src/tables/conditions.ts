@@ -1,8 +1,7 @@
 // What a reader must know beside a number: missing seeds, mixed conditions, data that is no data. Found by looking,
 // never declared.
-import type { ResolvedConfig } from "@merclab/runner";
 import type { TableAxes } from "./axes.ts";
-import { configHash, differingPaths } from "./config-hash.ts";
+import { configHash, differingPaths, differingValues } from "./config-hash.ts";
 import { groupBy } from "./group-by.ts";
 import type { CellState, Planned } from "./table.ts";
 
@@ -91,28 +90,18 @@ export function tableConditions(trials: readonly Planned[], { added, unused, row
 }
 
 /** Parts of a config that should be the same for all rows unless a table is about them. */
-const PROTOCOL: readonly string[] = ["dataset", "trainer", "optimizer", "engine"] satisfies (keyof ResolvedConfig)[];
+const PROTOCOL = ["dataset", "trainer", "optimizer", "engine"] as const;
 
 /** "trainer.epochs 20, 40": what rows on the same data differ in without showing it. */
 function protocolDifferences(trials: readonly Planned[], axes: readonly string[]): string[] {
   const configs = [...new Map(trials.map(({ spec: { config } }) => [configHash(config), config])).values()];
-  return differingPaths(configs)
-    .filter((path) => PROTOCOL.includes(path.split(".", 1)[0] ?? ""))
-    .map((path) => ({ path, shown: path.replace(".options.", ".").replace(/\.name$/, "") }))
-    .filter(({ shown }) => !axes.some((axis) => shown === axis || shown.startsWith(`${axis}.`)))
-    .map(({ path, shown }) => {
-      const values = configs.map((config) => JSON.stringify(valueAt(config, path)) ?? "absent");
-      return `${shown} ${distinct(values).join(", ")}`;
-    });
-}
-
-function valueAt(tree: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>(
-      (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
-      tree,
-    );
+  const parts = configs.map((config) =>
+    Object.fromEntries(PROTOCOL.map((part) => [part, { ...config[part].options, name: config[part].name }])),
+  );
+  return differingValues(parts)
+    .map(({ path, values }) => ({ path: path.replace(/\.name$/, ""), values }))
+    .filter(({ path }) => !axes.some((axis) => path === axis || path.startsWith(`${axis}.`)))
+    .map(({ path, values }) => `${path} ${values.join(", ")}`);
 }
 
 function distinct(values: readonly string[]): string[] {

@@ -14,12 +14,19 @@ export function configHash(config: ResolvedConfig): string {
 
 /** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
 export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
-  if (configs.length < 2) {
+  return differingValues(configs).map(({ path }) => path);
+}
+
+/** The same with the values that stand there, as JSON, sorted; "absent" where there is none. */
+export function differingValues(trees: readonly unknown[]): { readonly path: string; readonly values: string[] }[] {
+  if (trees.length < 2) {
     return [];
   }
-  const leaves = configs.map((config) => new Map(leavesOf(config, "")));
-  const paths = new Set(leaves.flatMap((each) => [...each.keys()]));
-  return [...paths].filter((path) => new Set(leaves.map((each) => each.get(path))).size > 1).sort();
+  const leaves = trees.map((tree) => new Map(leavesOf(tree, "")));
+  const paths = [...new Set(leaves.flatMap((each) => [...each.keys()]))].sort();
+  return paths
+    .map((path) => ({ path, values: [...new Set(leaves.map((each) => each.get(path) ?? "absent"))].sort() }))
+    .filter(({ values }) => values.length > 1);
 }
 
 /** One path at which two configs differ, with what each has there as JSON; absent where it has nothing. */
