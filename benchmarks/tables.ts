@@ -1,7 +1,7 @@
 // How long `exp table` takes over many stored runs: makes trial folders with synthetic results, and times the command
 // as a user runs it, start of Node included.
 //
-//   npx -y pnpm@12 exec tsx benchmarks/tables.ts [trials] [repeats]
+//   npx tsx benchmarks/tables.ts [trials] [repeats]
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -42,7 +42,7 @@ try {
   const median = seconds[Math.floor(repeats / 2)] ?? Number.NaN;
   process.stdout.write(`${count} stored runs: median ${median.toFixed(2)} s, fastest ${fastest.toFixed(2)} s\n`);
 } finally {
-  if (process.env.KEEP === undefined) { await rm(folder, { recursive: true }); } else { console.log(folder); }
+  await rm(folder, { recursive: true });
 }
 
 /** Models × data sets × seeds. */

@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
   const { code, stderr } = await place.exp("run", "tiny");
   expect(code, stderr).toBe(0);
-}, 60_000);
+}, 120_000);
 
 describe("exp table --out and --check", () => {
   test("agree, until a result changes", async () => {
@@ -124,4 +124,4 @@ test("exp table --provenance says of every cell what it was made of", async () =
     const text = tablesText(tables, format, { withProvenance: true });
     expect(text).toContain("exp run tiny datasets=folder fusion=lmam encoder=bc-lstm");
   }
-}, 60_000);
+}, 120_000);

@@ -1,6 +1,7 @@
 // The tables of an experiment from its stored runs, as data and in any format.
 import { existsSync } from "node:fs";
-import { MerclabError } from "@merclab/core";
+import { join } from "node:path";
+import { MerclabError, type Task } from "@merclab/core";
 import {
   compileConfusions,
   compileTable,
@@ -20,14 +21,17 @@ import {
   listExperiments,
   type PairTestName,
   readExperiment,
+  readJson,
   readStudy,
   readTestPredictions,
-  readTrials,
   type StoredTrial,
   type StudyPlan,
   type TableSpec,
+  TRIAL_FILES,
   type TrialResult,
   type TrialSpec,
+  type TrialStatus,
+  trialFolder,
   type View,
 } from "@merclab/runner";
 import type { Places } from "./places.ts";
@@ -102,16 +106,9 @@ export async function compileTables(
 ): Promise<Table[]> {
   const study = await readStudy(runsFolder, experiment);
   const specs = (view ?? study).tables.map((spec) => changedSpec(spec, { withSeconds, test }));
-  const stored = new Map((await readTrials(runsFolder, experiment)).map((trial) => [trial.spec.id, trial]));
   const needsPredictions = specs.some((spec) => pairTest(spec).needsPredictions);
   const planned = await Promise.all(
-    study.trials.map(async (spec): Promise<Planned> => {
-      const trial = stored.get(spec.id);
-      const { result, status } = trial ?? {};
-      return trial === undefined || result === undefined || !needsPredictions
-        ? { spec, result, status }
-        : { spec, result, status, predictions: await readPredictions(trial, result) };
-    }),
+    study.trials.map((spec) => readPlanned(trialFolder(runsFolder, experiment, spec.id), spec, needsPredictions)),
   );
   const order = orderOfAxes(study.trials);
   const command = (wanted: readonly TrialSpec[], cell: readonly TrialSpec[]) =>
@@ -137,8 +134,14 @@ function changedSpec(spec: TableSpec, { withSeconds, test }: TableOptions): Tabl
   return { ...spec, details, compare: { test, ...(margin === undefined ? {} : { margin }) } };
 }
 
-async function readPredictions({ folder, spec }: StoredTrial, result: TrialResult) {
-  return readTestPredictions(folder, spec.task ?? { type: "single-label", classes: result.classes });
+/** What is stored of a trial, and no file more than a table needs: there may be thousands. */
+async function readPlanned(folder: string, spec: TrialSpec, needsPredictions: boolean): Promise<Planned> {
+  const result = await readJson<TrialResult>(join(folder, TRIAL_FILES.result));
+  if (result === undefined) {
+    return { spec, status: await readJson<TrialStatus>(join(folder, TRIAL_FILES.status)) };
+  }
+  const task: Task = spec.task ?? { type: "single-label", classes: result.classes };
+  return needsPredictions ? { spec, result, predictions: await readTestPredictions(folder, task) } : { spec, result };
 }
 
 /** Values of every axis as the plan has them: in the order of the experiment file. */

@@ -7,14 +7,14 @@ import { compileConfusions, compileTable, formatTable, type Planned, TABLE_FORMA
 import { createResult, createSpec } from "./support.ts";
 
 const CLASSES = ["joy", "fear", "anger"];
-const TASK: Task = { type: "single-label", classes: CLASSES };
+const taskOf = (classes: readonly string[]): Task => ({ type: "single-label", classes });
 
 function trial(dataset: string, fusion: string, seed: number, classes: readonly string[] = CLASSES) {
   const key = foldKey(keyFromSeed(seed), dataset, fusion);
   const labels = Array.from(drawUniform(foldKey(key, "labels"), 50), (value) => Math.floor(classes.length * value));
   const predictions = labels.map((label, i) => (i % 3 === 0 ? (label + 1) % classes.length : label));
   const { perClass, confusion, ...valid } = classificationMetrics(labels, { predictions }, classes.length);
-  const spec = createSpec({ dataset, fusion }, { seed, task: { ...TASK, classes } });
+  const spec = createSpec({ dataset, fusion }, { seed, task: taskOf(classes) });
   const result = createResult(spec, { valid });
   const test = { ...result.test, validSelected: { ...result.test.validSelected, perClass, confusion } };
   return { spec, result: { ...result, classes, test } } satisfies Planned;

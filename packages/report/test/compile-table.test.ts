@@ -210,6 +210,16 @@ describe("what is missing", () => {
     expect(texts(table)).toStrictEqual(["no result yet; 1 failed (loss became NaN); to compute: exp run sdt-vs-lmam"]);
   });
 
+  it("warns of a bootstrap over few seeds, whose interval is narrower than Student's", () => {
+    const width = (spread: "interval" | "bootstrap") => {
+      const { cells, notes } = compileTable(tableSpec.parse({ rows: "fusion", spread }), createStudy());
+      const { low = 0, high = 0 } = cells[0]?.[1]?.interval ?? {};
+      return { width: high - low, isWarned: notes.some(({ text }) => text.includes("too narrow")) };
+    };
+    expect(width("bootstrap").width).toBeLessThan(width("interval").width);
+    expect([width("bootstrap").isWarned, width("interval").isWarned]).toStrictEqual([true, false]);
+  });
+
   it("names what rows on the same data differ in without showing it: protocol, recipe, engine", () => {
     const trials = [
       ...[1, 2].map((seed) => createSpec({ fusion: "sdt" }, { seed })),

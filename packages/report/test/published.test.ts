@@ -114,8 +114,11 @@ describe("published numbers", () => {
   });
 
   it("make a table where nothing was planned at all", () => {
-    const table = compile([], { ...SPEC, only: { dataset: "meld" } });
+    const table = compile(trials(), { ...SPEC, only: { dataset: "meld" } });
     expect(table.rows).toHaveLength(2);
+    expect(table.notes.map(({ text }) => text)).toContain(
+      'The plan of EXPERIMENT has no trial of this part ({"dataset":["meld"]}).',
+    );
     expect(cellAt(table, "sdt", "iemocap", "published")?.mean).toBeCloseTo(0.7408, 12);
   });
 

@@ -156,18 +156,29 @@ describe("axes", () => {
     expect(plan.trials.map(({ config }) => config.fusion.options.rank)).toEqual([undefined, 2, 3]);
   });
 
-  test("one value on the command line fixes an axis, several replace it", async () => {
+  test("values on the command line replace those of an axis, which stays one", async () => {
     const { plan } = createBench();
-    expect(cells(await plan(lmam, "fusion=sdt"))).toEqual([{ dataset: "synthetic" }]);
+    expect(cells(await plan(lmam, "fusion=sdt"))).toEqual([{ dataset: "synthetic", fusion: "sdt" }]);
     expect(cells(await plan(lmam, "fusion=lmam", "fusion.lmam.rank=1,4"))).toEqual([
-      { dataset: "synthetic", "fusion.lmam.rank": 1 },
-      { dataset: "synthetic", "fusion.lmam.rank": 4 },
+      { dataset: "synthetic", fusion: "lmam", "fusion.lmam.rank": 1 },
+      { dataset: "synthetic", fusion: "lmam", "fusion.lmam.rank": 4 },
     ]);
+  });
+
+  test("a narrowed plan has the same trials to the letter", async () => {
+    const { plan } = createBench();
+    const [whole, part] = [await plan(lmam), await plan(lmam, "fusion=lmam", "fusion.lmam.rank=3")];
+    expect(part.trials).toEqual(whole.trials.filter(({ cell }) => cell["fusion.lmam.rank"] === 3));
+    expect([whole.isOverridden, part.isOverridden]).toEqual([false, true]);
+  });
+
+  test("a single value of what is no axis is in no cell", async () => {
+    expect(cells(await createBench().plan(SYNTHETIC, "fusion=lmam"))).toEqual([{ dataset: "synthetic" }]);
   });
 
   test("a value that a stronger one replaced is in no cell", async () => {
     const plan = await createBench().plan(lmam, "fusion=lmam", "fusion.rank=4");
-    expect(cells(plan)).toEqual([{ dataset: "synthetic" }]);
+    expect(cells(plan)).toEqual([{ dataset: "synthetic", fusion: "lmam" }]);
     expect(plan.trials[0]?.config.fusion.options.rank).toBe(4);
   });
 

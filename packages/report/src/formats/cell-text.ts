@@ -17,7 +17,7 @@ export interface CellText {
 const DIGITS = { share: 2, nats: 3, correlation: 3, target: 3, count: 0, flops: 3, seconds: 1 } as const;
 
 export function cellText(column: TableColumn, cell: TableCell): CellText {
-  const half = column.spread === "interval" ? halfWidth(cell) : cell.sd;
+  const half = column.spread === "sd" ? cell.sd : halfWidth(cell);
   const spread =
     half === undefined || column.unit === "count" || column.unit === "flops" ? "" : numberText(half, column.unit);
   const standing = STANDING_MARKS[cell.comparison?.standing ?? "behind"];

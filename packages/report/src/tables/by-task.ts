@@ -23,7 +23,7 @@ export function splitByTask(spec: TableSpec, planned: readonly Planned[]): TaskP
   const wanted = all.filter(([, members]) => spec.metrics?.some((metric) => scoredBy(members).has(metric)) ?? true);
   const groups = wanted.length > 0 ? wanted : all;
   if (groups.length < 2) {
-    return [{ spec, planned: groups[0]?.[1] ?? [] }];
+    return [{ spec, planned: groups[0]?.[1] ?? planned }];
   }
   return groups.map(([type, members]) => {
     const title = `${spec.title ?? members[0]?.spec.title ?? ""} (${type})`;

@@ -1,16 +1,16 @@
 // From stored trials to a table. Pure, and independent of the order of the trials: rows, columns, sums and marks
 // follow from what the trials are, not from when they were read.
 import { type MetricName, metricDescriptor } from "@merclab/core";
-import type { Published, TableSpec, TrialSpec } from "@merclab/runner";
+import type { TableSpec, TrialSpec } from "@merclab/runner";
 import { describeValues } from "../aggregate/statistics.ts";
 import { axisLabel, rootAxes } from "./axes.ts";
 import { columnValue, needsResult } from "./columns.ts";
-import { type Comparisons, comparableFamilies, compareFamilies, marginsOf, printedPerStored } from "./comparisons.ts";
+import { type Comparisons, comparableFamilies, compareFamilies, marginsOf } from "./comparisons.ts";
 import { groupConditions, metricConditions, tableConditions } from "./conditions.ts";
 import { layOutTable } from "./layout.ts";
 import { createNotes, type Notes } from "./notes.ts";
 import { type Origin, originOf } from "./provenance.ts";
-import { type PublishedValue, publishedConditions, publishedNotes, publishedNumber } from "./published.ts";
+import { publishedNotes, withPublished } from "./published.ts";
 import { markStandings } from "./standings.ts";
 import type { AxisValue, Planned, Table, TableCell, TableColumn } from "./table.ts";
 
@@ -67,6 +67,12 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   for (const text of tableConditions(trials, axes)) {
     notes.add(text);
   }
+  const fewest = Math.min(...groups.map((group) => group.filter(({ result }) => result !== undefined).length));
+  if (spec.spread === "bootstrap" && fewest < BOOTSTRAP_SEEDS) {
+    notes.add(
+      `Intervals are too narrow: a bootstrap needs ${BOOTSTRAP_SEEDS} seeds; spread: interval is right for fewer.`,
+    );
+  }
   if (left.length > 0) {
     notes.add(`Not scored in this task, left out: ${left.map((name) => metricDescriptor(name).label).join(", ")}.`);
   }
@@ -77,8 +83,10 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   if (comparisons.untested > 0) {
     notes.add(untestedNote(comparisons));
   }
-  if (trials.length === 0) {
+  if (planned.length === 0) {
     notes.add(`No trials yet; to plan and compute them: ${command([], [])}`);
+  } else if (trials.length === 0) {
+    notes.add(`The plan of ${experiment} has no trial of this part (${JSON.stringify(spec.only)}).`);
   }
   if (lackingGroups > MOST_COMMANDS) {
     notes.add(`To compute all that is missing: ${command([], [])} (--provenance names the command of each cell).`);
@@ -104,50 +112,6 @@ export function compileTable(spec: TableSpec, planned: readonly Planned[], optio
   };
 }
 
-/** The cells of a group with its published numbers in place. */
-function withPublished(
-  published: Published,
-  values: readonly PublishedValue[],
-  group: readonly Planned[],
-  columns: readonly TableColumn[],
-  cells: readonly TableCell[],
-  notes: Notes,
-): TableCell[] {
-  const conditions = publishedConditions(published, group);
-  return columns.map((column, place): TableCell => {
-    const cell = cells[place] as TableCell;
-    if (column.metric === undefined || (column.kind !== "published" && column.kind !== "difference")) {
-      return cell;
-    }
-    const { metric } = column;
-    const found = publishedNumber(values, metric);
-    if (found === undefined) {
-      return { ...cell, state: "not-published" };
-    }
-    // As the decimal number it is: 69.91 % is 0.6991.
-    const printed = Number((found.value / printedPerStored(metric)).toPrecision(12));
-    if (column.kind === "published") {
-      const source = found.source ?? published.source;
-      const texts = [...(found.source === undefined ? [] : [`published: ${found.source}`]), found.note, ...conditions];
-      return {
-        ...cell,
-        state: "filled",
-        mean: printed,
-        trials: [],
-        configs: [],
-        provenance: { seeds: [], fingerprints: [], engines: [], versions: [], command: "" },
-        ...(source === undefined ? {} : { source }),
-        notes: texts.flatMap((text) => (text === undefined ? [] : [notes.mark(text)])),
-      };
-    }
-    const result = columns.findIndex((other) => other.metric === metric && other.kind === "valid-selected");
-    const ours = cells[result];
-    return ours?.mean === undefined
-      ? { ...cell, state: ours?.state ?? "not-planned" }
-      : { ...cell, state: "filled", n: ours.n, mean: ours.mean - printed };
-  });
-}
-
 function untestedNote({ untested, test, tests }: Comparisons): string {
   const what = test.seeds === 1 ? "accuracy alone, and predictions of both runs" : "stored predictions of both rows";
   return `${untested} of ${untested + tests} comparisons were not made: the test (${test.label}) needs ${what}.`;
@@ -170,7 +134,11 @@ function compileGroup(
     const shared = column.kind === "valid-selected" ? conditions : [];
     return {
       state,
-      ...(state !== "filled" ? { n: 0 } : column.kind === "n" ? { n: ids.length } : describeValues(values)),
+      ...(state !== "filled"
+        ? { n: 0 }
+        : column.kind === "n"
+          ? { n: ids.length }
+          : describeValues(values, column.spread === "bootstrap" ? "bootstrap" : "student")),
       trials: ids,
       data,
       configs,
@@ -201,6 +169,15 @@ function readColumn(column: TableColumn, group: readonly Planned[]) {
   return { state, values, stray };
 }
 
+const SPREADS = {
+  sd: "sample standard deviation",
+  interval: "95 % interval (Student's t)",
+  bootstrap: "half of the 95 % interval (percentile bootstrap)",
+} as const;
+
+/** The bootstrap of fewer values is too narrow: of five, it covers less than 89 %. */
+const BOOTSTRAP_SEEDS = 20;
+
 function caption(
   spec: TableSpec,
   metrics: readonly MetricName[],
@@ -216,7 +193,7 @@ function caption(
   const sentences = [
     most === 1
       ? "Scores on the test part of one seed, which tells no spread."
-      : `Mean ± ${spec.spread === "interval" ? "95 % interval (Student's t)" : "sample standard deviation"} over ${number} seeds on the test part.`,
+      : `Mean ± ${SPREADS[spec.spread ?? "sd"]} over ${number} seeds on the test part.`,
     "valid-selected is the result: the epoch chosen on validation.",
   ];
   if (spec.show.includes("max-test")) {

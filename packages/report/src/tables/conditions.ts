@@ -94,11 +94,11 @@ const PROTOCOL = ["dataset", "trainer", "optimizer", "engine"] as const;
 
 /** "trainer.epochs 20, 40": what rows on the same data differ in without showing it. */
 function protocolDifferences(trials: readonly Planned[], axes: readonly string[]): string[] {
-  const parts = trials.map(({ spec: { config } }) =>
+  const configs = [...new Map(trials.map(({ spec: { config } }) => [configHash(config), config])).values()];
+  const parts = configs.map((config) =>
     Object.fromEntries(PROTOCOL.map((part) => [part, { ...config[part].options, name: config[part].name }])),
   );
-  const distinctParts = [...new Map(parts.map((each) => [JSON.stringify(each), each])).values()];
-  return differingValues(distinctParts)
+  return differingValues(parts)
     .map(({ path, values }) => ({ path: path.replace(/\.name$/, ""), values }))
     .filter(({ path }) => !axes.some((axis) => path === axis || path.startsWith(`${axis}.`)))
     .map(({ path, values }) => `${path} ${values.join(", ")}`);

@@ -4,8 +4,13 @@ import type { ResolvedConfig } from "@merclab/runner";
 
 /** First 12 hex digits of SHA-256 over the config as JSON with sorted keys. */
 export function configHash(config: ResolvedConfig): string {
-  return createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+  const known = hashes.get(config) ?? createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
+  hashes.set(config, known);
+  return known;
 }
+
+/** Several notes ask for the same config's. */
+const hashes = new WeakMap<ResolvedConfig, string>();
 
 /** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
 export function differingPaths(configs: readonly ResolvedConfig[]): string[] {

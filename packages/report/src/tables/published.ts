@@ -3,7 +3,9 @@
 import { MerclabError, type MetricName } from "@merclab/core";
 import type { Published, TableSpec } from "@merclab/runner";
 import { axisValue } from "./axes.ts";
-import type { AxisValue, AxisValues, Planned } from "./table.ts";
+import { printedPerStored } from "./comparisons.ts";
+import type { Notes } from "./notes.ts";
+import type { AxisValue, AxisValues, Planned, TableCell, TableColumn } from "./table.ts";
 
 export type PublishedValue = Published["values"][number];
 
@@ -71,8 +73,52 @@ export function publishedOrder(
   return all;
 }
 
+/** The cells of a group, one per column, with its published numbers in place. */
+export function withPublished(
+  published: Published,
+  values: readonly PublishedValue[],
+  group: readonly Planned[],
+  columns: readonly TableColumn[],
+  cells: readonly TableCell[],
+  notes: Notes,
+): TableCell[] {
+  const conditions = publishedConditions(published, group);
+  return columns.map((column, place): TableCell => {
+    const cell = cells[place] as TableCell;
+    if (column.metric === undefined || (column.kind !== "published" && column.kind !== "difference")) {
+      return cell;
+    }
+    const { metric } = column;
+    const found = publishedNumber(values, metric);
+    if (found === undefined) {
+      return { ...cell, state: "not-published" };
+    }
+    // As the decimal number it is: 69.91 % is 0.6991.
+    const printed = Number((found.value / printedPerStored(metric)).toPrecision(12));
+    if (column.kind === "published") {
+      const source = found.source ?? published.source;
+      const texts = [...(found.source === undefined ? [] : [`published: ${found.source}`]), found.note, ...conditions];
+      return {
+        ...cell,
+        state: "filled",
+        mean: printed,
+        trials: [],
+        configs: [],
+        provenance: { seeds: [], fingerprints: [], engines: [], versions: [], command: "" },
+        ...(source === undefined ? {} : { source }),
+        notes: texts.flatMap((text) => (text === undefined ? [] : [notes.mark(text)])),
+      };
+    }
+    const result = columns.findIndex((other) => other.metric === metric && other.kind === "valid-selected");
+    const ours = cells[result];
+    return ours?.mean === undefined
+      ? { ...cell, state: ours?.state ?? "not-planned" }
+      : { ...cell, state: "filled", n: ours.n, mean: ours.mean - printed };
+  });
+}
+
 /** The printed number, in printed units, and what it comes with. */
-export function publishedNumber(
+function publishedNumber(
   values: readonly PublishedValue[],
   metric: MetricName,
 ): { readonly value: number; readonly source: string | undefined; readonly note: string | undefined } | undefined {
@@ -82,7 +128,7 @@ export function publishedNumber(
 }
 
 /** What the numbers of a cell were made with, where ours were made with something else. */
-export function publishedConditions(published: Published, trials: readonly Planned[]): string[] {
+function publishedConditions(published: Published, trials: readonly Planned[]): string[] {
   const notes: string[] = [];
   const [first] = trials;
   if (first === undefined) {

@@ -46,7 +46,7 @@ export interface TableColumn {
   readonly classScore?: { readonly score: ClassScoreName | "predicted"; readonly class: string };
   readonly unit: MetricDescriptor["unit"] | "count" | "flops" | "seconds";
   /** What is printed after ±. */
-  readonly spread: "sd" | "interval";
+  readonly spread: "sd" | "interval" | "bootstrap";
 }
 
 export type CellState =

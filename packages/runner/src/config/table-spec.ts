@@ -87,8 +87,8 @@ export const tableSpec = z
       .array(z.enum(SCORE_KINDS))
       .refine((kinds) => kinds[0] === "valid-selected", "must begin with valid-selected, which is the result")
       .default(() => [...SCORE_KINDS]),
-    /** After ±: the sample standard deviation over seeds (without it), or half of the 95 % interval of the mean. */
-    spread: z.enum(["sd", "interval"]).optional(),
+    /** After ±: the sample standard deviation over seeds (without it), or half of the mean's 95 % interval: Student's, or a percentile bootstrap's. */
+    spread: z.enum(["sd", "interval", "bootstrap"]).optional(),
     compare: z
       .strictObject({
         test: z.enum(PAIR_TESTS).default("paired-t"),
