@@ -204,7 +204,7 @@ test.each<[Task, string, readonly string[]]>([
   [
     { type: "multi-label", labels: ["joy", "anger"], threshold: 0.5 },
     "macro-f1",
-    ["summary", "tables", "classes", "stress", "cost", "provenance"],
+    ["summary", "tables", "classes", "flips", "stress", "cost", "provenance"],
   ],
 ])("a study of %j has the sections that its task can fill", async (task, metric, sections) => {
   const trials = ["sdt", "lmam"].flatMap((fusion, method) =>
