@@ -15,28 +15,32 @@ beforeAll(async () => {
 afterAll(place.remove);
 
 describe("exp report", () => {
-  test("writes one page, with speakers from the data, and pictures as files", async () => {
-    const ended = await place.exp("report", "tiny", "--svg", "figures", "--json");
-    expect(ended).toMatchObject({ code: 0, stderr: "" });
-    const { file, bytes, pictures } = JSON.parse(ended.stdout) as { file: string; bytes: number; pictures: string[] };
-    expect(file).toBe(join(place.folder, "runs", "tiny", "report.html"));
-    const page = readFileSync(file, "utf8");
-    expect(Buffer.byteLength(page)).toBe(bytes);
-    for (const { id } of trialsOf(place.folder)) {
-      expect(page).toContain(id);
-    }
-    expect(page).toContain("speaker 2");
-    expect(page).toContain("exp stress tiny");
-    expect(pictures.length).toBeGreaterThan(8);
-    for (const picture of pictures) {
-      expect(readFileSync(join(place.folder, "figures", picture), "utf8")).toMatch(/^<svg xmlns=/);
-    }
-    const again = await place.exp("report", "tiny", "--out", "again.html");
-    expect(again.stdout).toBe(
-      `${join(place.folder, "again.html")} (${(bytes / 1024).toFixed(0)} kB, ${pictures.length} pictures)\n`,
-    );
-    expect(readFileSync(join(place.folder, "again.html"), "utf8")).toBe(page);
-  }, TIMEOUT_MS);
+  test(
+    "writes one page, with speakers from the data, and pictures as files",
+    async () => {
+      const ended = await place.exp("report", "tiny", "--svg", "figures", "--json");
+      expect(ended).toMatchObject({ code: 0, stderr: "" });
+      const { file, bytes, pictures } = JSON.parse(ended.stdout) as { file: string; bytes: number; pictures: string[] };
+      expect(file).toBe(join(place.folder, "runs", "tiny", "report.html"));
+      const page = readFileSync(file, "utf8");
+      expect(Buffer.byteLength(page)).toBe(bytes);
+      for (const { id } of trialsOf(place.folder)) {
+        expect(page).toContain(id);
+      }
+      expect(page).toContain("speaker 2");
+      expect(page).toContain("exp stress tiny");
+      expect(pictures.length).toBeGreaterThan(8);
+      for (const picture of pictures) {
+        expect(readFileSync(join(place.folder, "figures", picture), "utf8")).toMatch(/^<svg xmlns=/);
+      }
+      const again = await place.exp("report", "tiny", "--out", "again.html");
+      expect(again.stdout).toBe(
+        `${join(place.folder, "again.html")} (${(bytes / 1024).toFixed(0)} kB, ${pictures.length} pictures)\n`,
+      );
+      expect(readFileSync(join(place.folder, "again.html"), "utf8")).toBe(page);
+    },
+    TIMEOUT_MS,
+  );
 
   test("names the experiments that there are", async () => {
     const ended = await place.exp("report", "tyny");
@@ -72,9 +76,7 @@ describe("exp diff", () => {
 
   test.each([
     [["tiny", "fusion=sdt", "fusion=tfn"], "no data set has runs with the same seed of both fusion=sdt and fusion=tfn"],
-    [["tiny", "fusion=sdt", "lmam"], '"lmam" is no choice of a method'],
     [["tiny", "encoder=linear", "fusion=sdt"], "encoder=linear fits 2 methods on folder"],
-    [["nothing", "else"], 'no run with an id that begins with "nothing"'],
   ])("refuses %j and says why", async (args, message) => {
     const ended = await place.exp("diff", ...args);
     expect(ended.code).toBe(2);
