@@ -1,11 +1,14 @@
-import type { ShownTrial } from "@merclab/runner";
+import type { Task } from "@merclab/core";
+import { type ShownTrial, tableSpec } from "@merclab/runner";
 import { parse } from "csv-parse/sync";
 import { parseHTML } from "linkedom";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cellText } from "../src/formats/cell-text.ts";
-import { formatTable, standaloneSvg, type TableColumn } from "../src/index.ts";
+import { compileTable, createReport, formatTable, splitByTask, standaloneSvg, type TableColumn } from "../src/index.ts";
+import { blocksOf } from "../src/study/study-material.ts";
 import { reportOf } from "./report-support.ts";
 import { type MadeUpStudy, storeStudy } from "./stored-study.ts";
+import { createResult, createSpec } from "./support.ts";
 
 const HOSTILE = `<script>alert(1)</script>`;
 const STUDY: MadeUpStudy = {
@@ -194,6 +197,35 @@ describe("a report", () => {
     expect(textOf(section)).toContain("No gates of lmam and x");
     expect(report.pictures.filter(({ name }) => /gates-sdt|attention-sdt/.test(name))).toHaveLength(4);
   });
+});
+
+test.each<[Task, string, readonly string[]]>([
+  [{ type: "regression", range: [-3, 3] }, "mae", ["summary", "tables", "stress", "cost", "provenance"]],
+  [
+    { type: "multi-label", labels: ["joy", "anger"], threshold: 0.5 },
+    "macro-f1",
+    ["summary", "tables", "classes", "flips", "stress", "cost", "provenance"],
+  ],
+])("a study of %j has the sections that its task can fill", async (task, metric, sections) => {
+  const trials = ["sdt", "lmam"].flatMap((fusion, method) =>
+    [1, 2].map((seed) => {
+      const spec = createSpec({ dataset: "cmu-mosei", fusion }, { seed, task });
+      return { spec, result: createResult(spec, { valid: { [metric]: 0.5 + 0.1 * method + 0.01 * seed } }) };
+    }),
+  );
+  const study = { schema: 1, experiment: "tasks", title: "Tasks", command: "exp run tasks", notices: [] } as const;
+  const material = {
+    study: { ...study, tables: [], trials: trials.map(({ spec }) => spec) },
+    trials,
+    blocks: blocksOf(trials),
+  };
+  const [part] = splitByTask(tableSpec.parse({ columns: [] }), trials);
+  const table = compileTable(part?.spec ?? tableSpec.parse({}), trials, { experiment: "tasks" });
+  const nothing = () => Promise.resolve(undefined);
+  const report = await createReport({ material, tables: [table], speakersOf: nothing, shownOf: nothing });
+  const page = pageOf(report.html);
+  expect([...page.querySelectorAll("section")].map(({ id }) => id)).toEqual(sections);
+  expect(textOf(page.querySelector("#summary"))).toContain("On cmu-mosei, 2 methods were compared (sdt and lmam)");
 });
 
 /** "**78.31** ± 0.14 <sup>\\*</sup>" as the page shows it. */

@@ -91,7 +91,13 @@ export {
   type PredictSite,
   predictFolder,
 } from "./stored-model/predict-folder.ts";
-export { readShown, type ShownDialogue, type ShownTrial, showTrial } from "./stored-model/shown-file.ts";
+export {
+  readShown,
+  SHOWN_DIALOGUES,
+  type ShownDialogue,
+  type ShownTrial,
+  showTrial,
+} from "./stored-model/shown-file.ts";
 export { readWeightsOrigin, type WeightsOrigin } from "./stored-model/weights-file.ts";
 export { type PredictionFormat, predictionFormat, writePredictions } from "./stored-model/write-predictions.ts";
 export { aggregateStress, type OverSeeds, type StressedTrial, type StressGroup } from "./stress/aggregate.ts";

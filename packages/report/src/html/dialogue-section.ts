@@ -1,7 +1,7 @@
 // A few dialogues of the test part, utterance by utterance: who spoke, what was right, what each method predicted, and
 // the gates or the attention of fusions that show some. The utterances' texts are not shown: their licences forbid it.
 import { outputNames } from "@merclab/core";
-import type { ShownTrial } from "@merclab/runner";
+import { SHOWN_DIALOGUES, type ShownTrial } from "@merclab/runner";
 import { drawAttention, drawGates, drawLanes, type GateTrack, type Lane, type LaneCell } from "../pictures/dialogue.ts";
 import { SERIES } from "../pictures/draw.ts";
 import type { Speakers } from "../predictions/flips.ts";
@@ -18,8 +18,6 @@ export type ShownSource = (trial: StudyTrial) => Promise<ShownTrial | undefined>
 
 /** More lanes than this are no comparison any more. */
 const MOST_LANES = 8;
-const MOST_DIALOGUES = 3;
-const MOST_UTTERANCES = 60;
 
 export async function dialogueSection(
   blocks: readonly ShownBlock[],
@@ -39,7 +37,7 @@ export async function dialogueSection(
     : {
         id: "dialogues",
         title: "Dialogues",
-        body: html`<p class="lead">The longest test dialogues of at most ${MOST_UTTERANCES} utterances, picked without a look at their labels, as the runs with the lowest seed predicted them. Gates and attention are those of the epoch that validation chose.</p>${tabs("Data set", panels)}`,
+        body: html`<p class="lead">The longest test dialogues of at most ${SHOWN_DIALOGUES.utterances} utterances, picked without a look at their labels, as the runs with the lowest seed predicted them. Gates and attention are those of the epoch that validation chose.</p>${tabs("Data set", panels)}`,
       };
 }
 
@@ -71,12 +69,12 @@ async function dialoguePanel(
   }
   const speakers = await speakersOf(first.trial);
   const dialogues = [...groupBy(first.predictions, ({ dialogue }) => dialogue)]
-    .filter(([, utterances]) => utterances.length > 1 && utterances.length <= MOST_UTTERANCES)
+    .filter(([, utterances]) => utterances.length > 1 && utterances.length <= SHOWN_DIALOGUES.utterances)
     .map(([id, utterances], at) => ({ id, length: utterances.length, at }))
     .sort((a, b) => b.length - a.length || a.at - b.at)
-    .slice(0, MOST_DIALOGUES);
+    .slice(0, SHOWN_DIALOGUES.count);
   if (dialogues.length === 0) {
-    return html`<p class="note">Every test dialogue has more than ${MOST_UTTERANCES} utterances or only one.</p>`;
+    return html`<p class="note">Every test dialogue has more than ${SHOWN_DIALOGUES.utterances} utterances or only one.</p>`;
   }
   const codes = shortNames(outputNames(block.task));
   const key = html`<p class="legend">${[...codes].map(([name, code]) => html`<span><b>${code}</b>${name}</span>`)}<span>${swatch("first", 0.28)}right</span><span>${swatch("second", 0.34)}wrong</span></p>`;

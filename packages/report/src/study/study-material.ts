@@ -1,6 +1,6 @@
 // What a report and a comparison are made of: the current plan of a study with everything that is stored of it.
 import type { Task } from "@merclab/core";
-import { readStudy, readTrials, type StudyFile, type TrialSpec, tableSpec } from "@merclab/runner";
+import { readStudy, readTrials, type StudyFile, tableSpec } from "@merclab/runner";
 import { axisLabel, rootAxes } from "../tables/axes.ts";
 import { splitByTask } from "../tables/by-task.ts";
 import { layOutTable } from "../tables/layout.ts";
@@ -91,13 +91,4 @@ function orderOfAxes(trials: readonly Planned[]): Record<string, AxisValue[]> {
     order[axis] = values.includes(value) ? values : [...values, value];
   }
   return order;
-}
-
-/** A trial in a few words: "iemocap, lmam, seed 2". */
-export function trialName({ cell, seed }: Pick<TrialSpec, "cell" | "seed">): string {
-  const parts = Object.entries(cell).map(([axis, value]) => {
-    const path = axis.split(".");
-    return path.length === 1 ? String(value) : `${path.at(-1)} ${String(value)}`;
-  });
-  return [...parts, `seed ${seed}`].join(", ");
 }

@@ -32,9 +32,8 @@ interface ShownFile {
   readonly dialogues: readonly { readonly id: string; readonly names: readonly string[] }[];
 }
 
-const MOST_DIALOGUES = 3;
-/** Longer ones make no picture. */
-const MOST_UTTERANCES = 60;
+/** How many dialogues are shown, and of how many utterances at most: longer ones make no picture. */
+export const SHOWN_DIALOGUES = { count: 3, utterances: 60 } as const;
 
 /** Plain tfjs: pictures need no speed, and nothing is compiled for a shape that comes once. */
 const ENGINE: ResolvedPart = { name: "cpu", options: {} };
@@ -91,10 +90,10 @@ export async function showTrial(folder: string, site: Omit<PartsSite, "threads">
 /** The longest that fit into a picture; labels, which are sealed, have no say. */
 export function chooseDialogues(dialogues: readonly Dialogue[]): Dialogue[] {
   return dialogues
-    .filter(({ speakers }) => speakers.length > 1 && speakers.length <= MOST_UTTERANCES)
+    .filter(({ speakers }) => speakers.length > 1 && speakers.length <= SHOWN_DIALOGUES.utterances)
     .map((dialogue, at) => ({ dialogue, at }))
     .sort((a, b) => b.dialogue.speakers.length - a.dialogue.speakers.length || a.at - b.at)
-    .slice(0, MOST_DIALOGUES)
+    .slice(0, SHOWN_DIALOGUES.count)
     .map(({ dialogue }) => dialogue);
 }
 
