@@ -64,7 +64,7 @@ describe("exp run", () => {
       tables: { rows: unknown[] }[];
       trials: string[];
     };
-    expect(outcome).toEqual({ done: 3, failed: 0, cancelled: 0 });
+    expect(outcome).toEqual({ done: 3, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 });
     expect(tables).toHaveLength(1);
     expect(trials).toHaveLength(3);
     expect(more.stderr).toMatch("2 of 3 trials are stored already.");
