@@ -197,6 +197,13 @@ describe.skipIf(executablePath === undefined)("a report in Chromium (MERCLAB_CHR
         (await button.isVisible()) && !(await button.evaluate((each) => each.classList.contains("sort"))),
       ]).toEqual([await button.textContent(), false]);
     }
+    // A4 lying, less its margins, in pixels of 1/96 inch.
+    await page.setViewportSize({ width: 1009, height: 680 });
+    const rights = await page
+      .locator("table.scores")
+      .evaluateAll((tables) => tables.map((table) => table.getBoundingClientRect().right));
+    expect(Math.max(...rights)).toBeLessThanOrEqual(1009);
+    await page.setViewportSize({ width: 1280, height: 900 });
     const pdf = await page.pdf({ format: "A4" });
     expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
     await page.emulateMedia({ media: null, colorScheme: null });

@@ -37,9 +37,8 @@ describe("showTrial", () => {
       expect((text?.data[place] ?? 0) + (audio?.data[place] ?? 0)).toBeCloseTo(1, 2);
     }
     expect(statSync(join(folder, TRIAL_FILES.shownArrays)).size).toBeLessThan(100_000);
-    const stored = await readShown(folder);
-    expect(stored?.dialogues[0]?.arrays["gate.text"]?.data[0]).toBeCloseTo(text?.data[0] ?? 0, 3);
-    expect(await showTrial(folder, { ...site, dataRoot: "/nowhere" })).toEqual(stored);
+    expect(await readShown(folder)).toEqual(shown);
+    expect(await showTrial(folder, { ...site, dataRoot: "/nowhere" })).toEqual(shown);
     expect(readFileSync(join(folder, TRIAL_FILES.result), "utf8")).toBe(before);
   });
 

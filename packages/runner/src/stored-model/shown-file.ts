@@ -35,8 +35,8 @@ interface ShownFile {
 /** How many dialogues are shown, and of how many utterances at most: longer ones make no picture. */
 export const SHOWN_DIALOGUES = { count: 3, utterances: 60 } as const;
 
-/** Plain tfjs: pictures need no speed, and nothing is compiled for a shape that comes once. */
-const ENGINE: ResolvedPart = { name: "cpu", options: {} };
+/** Eager: nothing is compiled for shapes that come once. */
+const ENGINE: ResolvedPart = { name: "wasm", options: {} };
 
 /** @returns undefined where nothing was computed yet. @throws MerclabError `storage` or `data` for damaged files */
 export async function readShown(folder: string): Promise<ShownTrial | undefined> {
@@ -81,7 +81,8 @@ export async function showTrial(folder: string, site: Omit<PartsSite, "threads">
     }
     const shown: ShownTrial = { id: model.trial.spec.id, dialogues };
     await store(folder, shown);
-    return shown;
+    // As later calls will read it, rounded, so that pictures stay the same.
+    return (await readShown(folder)) ?? shown;
   } finally {
     await model.dispose();
   }
