@@ -24,7 +24,7 @@ export async function checkSlurm(): Promise<SlurmFinding[]> {
   ]);
   if (!("text" in partitions)) {
     const found = "error" in partitions ? partitions.error : "sinfo is missing";
-    return [{ what: "slurm", state: "broken", found: `${version.text}, and ${found}`, mend: "start slurmctld" }];
+    return [{ what: "slurm", state: "absent", found: `${version.text}, and ${found}`, mend: "start slurmctld" }];
   }
   const limits = partitions.text.split("\n").map((line) => line.replace(/^(\S+) +(\S+)$/, "$1 (up to $2)"));
   const value = (name: string) =>
