@@ -46,6 +46,7 @@ export { checkSlurm } from "./launchers/slurm-check.ts";
 export { type Submission, type Submitted, submitStudy } from "./launchers/submit.ts";
 export { LIVE_STATES, type StudyView, type TrialState, type TrialView, viewStudy } from "./launchers/trial-states.ts";
 export {
+  cannotWrite,
   createTrialFolder,
   experimentFolder,
   graphsFolder,
@@ -105,6 +106,7 @@ export { STRESS_DEFAULTS, type StressOptions, stressConditions } from "./stress/
 export type { Condition } from "./stress/perturb.ts";
 export { readStress, type StressedScores, type StressFile, type StressSummary } from "./stress/stress-file.ts";
 export { type StressSite, stressTrial } from "./stress/stress-trial.ts";
+export type { StudyEvent } from "./study/events.ts";
 export type { GuardOptions } from "./study/guard.ts";
 export { localRunner, takeLock } from "./study/lock.ts";
 export { readTestPredictions, type TestPredictions } from "./study/read-predictions.ts";
@@ -114,7 +116,6 @@ export {
   isPassedOver,
   missingTrials,
   runStudy,
-  type StudyEvent,
   type StudyOptions,
   type StudyOutcome,
 } from "./study/study.ts";

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MerclabError } from "@merclab/core";
-import { takeLock } from "@merclab/runner";
+import { cannotWrite, takeLock } from "@merclab/runner";
 import { MlflowClient } from "mlflow-js-client";
 import type { MlflowCommand } from "./installation.ts";
 
@@ -50,13 +50,7 @@ function lockStore(folder: string): () => void {
     mkdirSync(folder, { recursive: true });
     return takeLock(join(folder, "server.lock"), { doing: "runs a server on this store" });
   } catch (cause) {
-    if (cause instanceof MerclabError) {
-      throw cause;
-    }
-    throw new MerclabError("storage", `cannot write in ${folder}: ${(cause as Error).message}`, {
-      hint: "Check space and permissions, or give another folder with --runs DIR.",
-      cause,
-    });
+    throw cannotWrite(`in ${folder}`, cause);
   }
 }
 

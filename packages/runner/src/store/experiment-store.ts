@@ -213,8 +213,12 @@ export async function writeJson(
   }
 }
 
-function cannotWrite(file: string, cause: unknown): MerclabError {
-  return new MerclabError("storage", `cannot write ${file}: ${(cause as Error).message}`, {
+/** @param place a file, or "in" and a folder. An error that says what was wrong already stays as it is. */
+export function cannotWrite(place: string, cause: unknown): MerclabError {
+  if (cause instanceof MerclabError) {
+    return cause;
+  }
+  return new MerclabError("storage", `cannot write ${place}: ${(cause as Error).message}`, {
     hint: "Check space and permissions, or give another folder with --runs DIR.",
     cause,
   });

@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core/errors";
 import { isHere, lives, type ProcessIdentity, thisProcess } from "../process-identity.ts";
+import { cannotWrite } from "../store/experiment-store.ts";
 
 interface Holder extends ProcessIdentity {
   readonly at: string;
@@ -23,13 +24,7 @@ export async function lockExperiment(folder: string): Promise<() => void> {
     await mkdir(folder, { recursive: true });
     return takeLock(file);
   } catch (cause) {
-    if (cause instanceof MerclabError) {
-      throw cause;
-    }
-    throw new MerclabError("storage", `cannot write in ${folder}: ${(cause as Error).message}`, {
-      hint: "Check space and permissions, or give another folder with --runs DIR.",
-      cause,
-    });
+    throw cannotWrite(`in ${folder}`, cause);
   }
 }
 

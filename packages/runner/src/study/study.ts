@@ -1,10 +1,8 @@
 // Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
 // same call after any crash goes on where the files end. What failed for a reason that lies in the trial is passed over
 // until it is asked for; what ran out of memory gets a second try without neighbours.
-import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { getHeapStatistics } from "node:v8";
 import { MerclabError } from "@merclab/core";
 import pLimit from "p-limit";
 import type { StudyPlan } from "../config/plan.ts";
@@ -15,47 +13,18 @@ import {
   removeUnfinished,
   type StoredTrial,
   TRIAL_FILES,
-  writeStatus,
 } from "../store/experiment-store.ts";
-import type { FailureCause, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
+import type { TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { isCancelled, withdrawCancel } from "../supervisor/cancel-requests.ts";
 import { describeOwner, takeLease } from "../supervisor/lease.ts";
-import { classifyFailure, type Failure, failsAgain, isMemory, nextTry } from "./failures.ts";
+import type { StudyEvent } from "./events.ts";
+import { type Failure, failsAgain, isMemory, nextTry } from "./failures.ts";
 import { createGuard, type GuardOptions } from "./guard.ts";
 import { lockExperiment } from "./lock.ts";
-import { countMemoryKills, memoryLimit } from "./memory-use.ts";
 import type { Schedule } from "./schedule.ts";
 import { writeStudy } from "./study-file.ts";
-import { createWorkerPool, type Epoch, type WorkerPool, type WorkerShape } from "./workers.ts";
-
-export type StudyEvent =
-  | { readonly type: "found"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
-  | { readonly type: "started"; readonly spec: TrialSpec; readonly folder: string }
-  | {
-      readonly type: "epoch";
-      readonly spec: TrialSpec;
-      readonly folder: string;
-      readonly message: Epoch;
-    }
-  | { readonly type: "note"; readonly spec: TrialSpec; readonly folder: string; readonly text: string }
-  | { readonly type: "done"; readonly spec: TrialSpec; readonly folder: string; readonly result: TrialResult }
-  | { readonly type: "cancelled"; readonly spec: TrialSpec; readonly folder: string }
-  /** It failed in an earlier run, and would fail again. */
-  | { readonly type: "passed over"; readonly spec: TrialSpec; readonly folder: string; readonly message: string }
-  | {
-      readonly type: "elsewhere";
-      readonly spec: TrialSpec;
-      readonly folder: string;
-      /** Who trains it. */
-      readonly owner: string;
-    }
-  | {
-      readonly type: "failed";
-      readonly spec: TrialSpec;
-      readonly folder: string;
-      readonly message: string;
-      readonly hint: string | undefined;
-    };
+import { type Task, tryTrial } from "./try-trial.ts";
+import { createWorkerPool } from "./workers.ts";
 
 export interface StudyOptions {
   readonly runsFolder: string;
@@ -92,16 +61,6 @@ export interface StudyOutcome {
 }
 
 type Counts = { -readonly [key in keyof StudyOutcome]: StudyOutcome[key] };
-
-/** A trial that is to run. */
-interface Task {
-  readonly spec: TrialSpec;
-  readonly folder: string;
-  /** Of this run's failures of it. */
-  readonly causes: FailureCause[];
-  /** Of the last attempt that a worker began. */
-  attempts: number;
-}
 
 /** Five, so that a broken script burns no night, and one broken value of a sweep stops nothing. */
 export const DEFAULT_GUARD: GuardOptions = { onError: "continue", failFast: 5 };
@@ -322,67 +281,5 @@ async function runTasks(
       where: studyFolder,
       hint: "Make room, or give another folder with --runs DIR; the same command goes on, and what is finished is kept.",
     });
-  }
-}
-
-/** Gives a trial to a worker; what became of it, as its folder says, or why it failed. */
-async function tryTrial(
-  task: Task,
-  shape: WorkerShape,
-  pool: WorkerPool,
-  { onEvent, signal }: Pick<StudyOptions, "onEvent" | "signal">,
-): Promise<"done" | "cancelled" | Failure> {
-  const { spec, folder, causes } = task;
-  const killsBefore = countMemoryKills();
-  const heapMegabytes = causes.includes("heap") ? moreHeap() : undefined;
-  const end = await pool.run(spec, folder, { ...shape, heapMegabytes }, (message) => {
-    onEvent(
-      message.type === "epoch"
-        ? { type: "epoch", spec, folder, message }
-        : { type: "note", spec, folder, text: message.text },
-    );
-  });
-  const { result, status: stored } = await readTrial(folder);
-  // A worker that died while it was loading left what an earlier attempt says.
-  const status = stored?.attempt === task.attempts ? undefined : stored;
-  task.attempts = stored?.attempt ?? 0;
-  if (result !== undefined) {
-    onEvent({ type: "done", spec, folder, result });
-    return "done";
-  }
-  const endedAt = new Date().toISOString();
-  // Ctrl-C in a terminal reaches workers too, perhaps before their runner knows.
-  if (signal.aborted || end.exit === "SIGINT" || status?.state === "cancelled") {
-    if (status?.state === "running") {
-      await writeStatus(folder, { ...status, state: "cancelled", endedAt });
-    }
-    onEvent({ type: "cancelled", spec, folder });
-    return "cancelled";
-  }
-  const log = join(folder, TRIAL_FILES.log);
-  const systemKilled = (countMemoryKills() ?? 0) > (killsBefore ?? 0);
-  const failure = classifyFailure({ ...end, printed: endOf(log), systemKilled }, log);
-  if (status !== undefined) {
-    const ended: TrialStatus = { endedAt, ...status, state: "failed", error: failure.message, cause: failure.cause };
-    const written = writeStatus(folder, ended);
-    await (failure.cause === "storage" ? written.catch(() => undefined) : written);
-  }
-  return failure;
-}
-
-/** Twice Node's own limit, as far as memory goes, in MiB. */
-function moreHeap(): number {
-  const own = getHeapStatistics().heap_size_limit;
-  return Math.floor(Math.max(own, Math.min(2 * own, 0.8 * memoryLimit())) / 2 ** 20);
-}
-
-const TAIL_BYTES = 64 * 1024;
-
-/** What a worker printed last. */
-function endOf(log: string): string {
-  try {
-    return readFileSync(log).subarray(-TAIL_BYTES).toString("utf8");
-  } catch {
-    return "";
   }
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
 import { isHere, lives, type ProcessIdentity, thisProcess } from "../process-identity.ts";
-import { TRIAL_FILES } from "../store/experiment-store.ts";
+import { cannotWrite, TRIAL_FILES } from "../store/experiment-store.ts";
 import type { SchedulerJob } from "./scheduler-job.ts";
 
 export const BEAT_MS = 15_000;
@@ -72,13 +72,7 @@ export function takeLease(
       breakLease(lease, seen?.token);
     }
   } catch (cause) {
-    if (cause instanceof MerclabError) {
-      throw cause;
-    }
-    throw new MerclabError("storage", `cannot write in ${folder}: ${(cause as Error).message}`, {
-      hint: "Check space and permissions, or give another folder with --runs DIR.",
-      cause,
-    });
+    throw cannotWrite(`in ${folder}`, cause);
   } finally {
     if (existsSync(prepared)) {
       rmSync(prepared, { recursive: true, force: true });
