@@ -7,7 +7,9 @@ import { createWorkplace, type Ended, STUDY, type Workplace } from "./support/cl
 
 const TIMEOUT_MS = 120_000;
 /** Experiments that come with merclab. */
-const SHIPPED = readdirSync(resolve(import.meta.dirname, "../experiments")).map((file) => file.replace(".yaml", ""));
+const SHIPPED = readdirSync(resolve(import.meta.dirname, "../experiments"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".yaml"))
+  .map((file) => file.replace(".yaml", ""));
 const places: Workplace[] = [];
 afterAll(() => {
   for (const place of places) {
@@ -87,7 +89,7 @@ describe.concurrent("an experiment", () => {
         says: [
           'error unknown fusion "lman"',
           "  at DIR/experiments/tiny.yaml:11",
-          '  → Did you mean "lmam"? Known: ada2i, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
+          '  → Did you mean "lmam"? Known: ada2i, ada2i-as-described, ada2i-smooth, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
         ],
       },
     ],
@@ -292,7 +294,7 @@ test(
         code: "config",
         message: 'unknown fusion "lmamm"',
         where: "command line: fusion=lmamm",
-        hint: 'Did you mean "lmam"? Known: ada2i, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
+        hint: 'Did you mean "lmam"? Known: ada2i, ada2i-as-described, ada2i-smooth, ada2i-unbalanced, ada2i-without-afw, ada2i-without-amw, cmath, cmath-deterministic, cmath-experts, cmath-self, cmath-symmetric, cmath-text-central, cmath-undistilled, concat, cross-attention, gated, lmam, lmf, sdt, self-attention, sum, tfn.',
       },
     });
   },

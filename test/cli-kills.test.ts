@@ -18,8 +18,17 @@ const TIMEOUT_MS = 120_000 + 10_000 * KILLS;
 const EPOCHS = 60;
 const RUN = [`trainer.epochs=${EPOCHS}`, "--jobs", "2", "--checkpoint-every", "0"];
 /** What a trial that is done leaves. */
-const FILES = ["journal.jsonl", "predictions.csv", "result.json", "status.json", "test-probabilities.npz"];
-const FILES_OF_DONE = [...FILES, ...(HAS_MLFLOW ? ["tracking.json"] : []), "trial.json", "worker.log"].sort();
+const FILES = [
+  "environment.json",
+  "journal.jsonl",
+  "predictions.csv",
+  "result.json",
+  "status.json",
+  "system.jsonl",
+  "test-probabilities.npz",
+  "weights.safetensors",
+];
+const FILES_OF_DONE = [...FILES, ...(HAS_MLFLOW ? ["tracking"] : []), "trial.json", "worker.log"].sort();
 
 describe(`a study that is killed ${KILLS} times`, () => {
   const [place, undisturbed] = [createWorkplace(), createWorkplace()];
@@ -65,7 +74,7 @@ describe(`a study that is killed ${KILLS} times`, () => {
 
   test("stores the bytes of an undisturbed one, and nothing else", () => {
     for (const round of rounds) {
-      for (const name of ["predictions.csv", "test-probabilities.npz"]) {
+      for (const name of ["predictions.csv", "test-probabilities.npz", "weights.safetensors"]) {
         expect(filesOf(place.folder, name, round)).toEqual(filesOf(undisturbed.folder, name));
       }
       expect(scores(place.folder, round)).toEqual(scores(undisturbed.folder, "tiny"));
@@ -77,7 +86,7 @@ describe(`a study that is killed ${KILLS} times`, () => {
         expect(epochsOf(records).map(({ s }) => s)).toEqual(Array.from({ length: EPOCHS }, (_, i) => i + 1));
       }
       expect(readdirSync(join(place.folder, "runs", round)).sort()).toEqual(
-        [...(HAS_MLFLOW ? ["tracking.json"] : []), "study.json", "trials"].sort(),
+        [...(HAS_MLFLOW ? ["tracking"] : []), "study.json", "trials"].sort(),
       );
     }
     expect(place.processes()).toEqual([]);

@@ -136,7 +136,7 @@ test(
     slurm.call("oom", "100_0");
     const failed = await exp("watch", "tiny", "--every", "0.3");
     expect(failed.code).toBe(1);
-    expect(failed.stderr).toMatch(/✗ folder {2}seed 0 {2}OUT_OF_MEMORY/);
+    expect(failed.stderr).toMatch(/✗ folder {2}sdt {2}seed 0 {2}OUT_OF_MEMORY/);
     const more = await exp("resume", "tiny", "launcher.mem=16G");
     expect(more.stdout).toBe("array 2: 1 trial, job 102\n");
     expect(readFileSync(join(place.folder, "runs/tiny/arrays/2.sh"), "utf8")).toContain("#SBATCH --mem=16G\n");

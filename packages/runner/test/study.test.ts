@@ -344,7 +344,7 @@ test("a trial that somebody else trains is left to them, and no lease stays behi
       at: new Date().toISOString(),
     }),
   });
-  expect(await run()).toEqual({ done: 2, failed: 0, cancelled: 0 });
+  expect(await run()).toEqual({ done: 2, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 });
   expect(events.find(({ type }) => type === "elsewhere")).toMatchObject({
     spec: { seed: first?.seed },
     owner: "Slurm job 12_0 on node7",
@@ -364,7 +364,7 @@ test("trials that are cancelled meanwhile do not begin; the next call asks for t
       experimentFolder(runsFolder, "study"),
       Object.fromEntries(study.trials.map(({ id }) => [`control/cancel/${id}`, "{}"])),
     );
-  expect(await run({ schedule: atATime(1), onEvent: cancelRest })).toEqual({ done: 1, failed: 0, cancelled: 2 });
+  expect(await run({ schedule: atATime(1), onEvent: cancelRest })).toEqual({ done: 1, failed: 0, cancelled: 2, passedOver: 0, unstarted: 0 });
   expect(log()).toHaveLength(2);
-  expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0 });
+  expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 });
 });

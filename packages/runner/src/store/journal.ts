@@ -1,6 +1,6 @@
 // The journal of a trial: one JSON record a line, appended only. It is what the tracker ships and what curves are
 // drawn from; training never waits for anything but this file. A reader ignores an unterminated last line.
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { MerclabError } from "@merclab/core/errors";
 
 /** Numbers, or the names of those that JSON lacks. */
@@ -40,7 +40,8 @@ export interface AttemptJournal {
 export function attemptJournal(file: string, open: Extract<JournalRecord, { t: "open" }>): AttemptJournal {
   const earlier = earlierSteps(file);
   const line = (record: JournalRecord): string => `${JSON.stringify(record)}\n`;
-  const handle = openSync(file, "w");
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+  const handle = openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
   const append = (record: JournalRecord): void => {
     const bytes = Buffer.from(line(record));
     for (let written = 0; written < bytes.length; ) {
