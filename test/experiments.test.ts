@@ -8,10 +8,12 @@ import { readExperiment } from "../packages/runner/src/index.ts";
 import { createWorkplace, trialsOf } from "./support/cli.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../experiments");
-const EXPERIMENTS = readdirSync(FOLDER)
-  .filter((file) => file.endsWith(".yaml"))
-  .map((file) => file.replace(/\.yaml$/, ""));
-const PAPER = readdirSync(resolve(FOLDER, "paper")).map((file) => `paper/${file.replace(/\.yaml$/, "")}`);
+const namesIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith(".yaml"))
+    .map((file) => file.replace(/\.yaml$/, ""));
+const EXPERIMENTS = namesIn(FOLDER);
+const PAPER = namesIn(resolve(FOLDER, "paper")).map((name) => `paper/${name}`);
 const SMALL = [
   "datasets=[synthetic]",
   "dataset.dialogues.train=6",
