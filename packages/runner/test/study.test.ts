@@ -364,7 +364,13 @@ test("trials that are cancelled meanwhile do not begin; the next call asks for t
       experimentFolder(runsFolder, "study"),
       Object.fromEntries(study.trials.map(({ id }) => [`control/cancel/${id}`, "{}"])),
     );
-  expect(await run({ schedule: atATime(1), onEvent: cancelRest })).toEqual({ done: 1, failed: 0, cancelled: 2, passedOver: 0, unstarted: 0 });
+  expect(await run({ schedule: atATime(1), onEvent: cancelRest })).toEqual({
+    done: 1,
+    failed: 0,
+    cancelled: 2,
+    passedOver: 0,
+    unstarted: 0,
+  });
   expect(log()).toHaveLength(2);
   expect(await run()).toEqual({ done: 3, failed: 0, cancelled: 0, passedOver: 0, unstarted: 0 });
 });
