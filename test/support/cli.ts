@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -106,7 +107,12 @@ export function createWorkplace(): Workplace {
       execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8", maxBuffer: 1e8 })
         .split("\n")
         .filter((line) => line.includes(root)),
-    remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+    remove: () => {
+      // Out of reach first: a process that still ends could write into a folder that was just emptied.
+      const gone = `${root}.gone`;
+      renameSync(root, gone);
+      rmSync(gone, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    },
   };
 }
 
