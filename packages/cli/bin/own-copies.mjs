@@ -8,14 +8,22 @@ import { fileURLToPath } from "node:url";
 const HOME = new URL("../../../", import.meta.url).href;
 const INSIDE = [`${HOME}packages/`, `${HOME}node_modules/`];
 const OWN = /^(@merclab\/[\w-]+|@tensorflow\/tfjs-core|zod)(\/|$)/;
-/** Imports are resolved as if they stood in this file. */
+/** Imports are resolved as if they stood in this file, */
 const BESIDE = import.meta.url;
+/** or, where merclab was built, are modules of the build: URLs by what is imported. */
+let copies = {};
 
 const isInside = (url) => url !== undefined && INSIDE.some((folder) => url.startsWith(folder));
 
+export function initialize(data = {}) {
+  copies = data;
+}
+
 export function resolve(specifier, context, next) {
-  const isOwn = OWN.test(specifier) && !isInside(context.parentURL);
-  return next(specifier, isOwn ? { ...context, parentURL: BESIDE } : context);
+  if (!OWN.test(specifier) || isInside(context.parentURL)) {
+    return next(specifier, context);
+  }
+  return next(copies[specifier] ?? specifier, { ...context, parentURL: BESIDE });
 }
 
 /**
