@@ -105,15 +105,20 @@ describe("combinations of encoder, fusion, objective and balancer", () => {
     expect(new Set(BALANCERS)).toEqual(named("balancer"));
   });
 
-  it.each(COMBINATIONS.filter(({ reason }) => reason === undefined))("$name trains", async (combination) => {
-    const { losses, before, after } = await train(combination, dataset, engine);
-    lossesOnWasm.set(combination.name, losses);
-    expect(after).toBeLessThan(before);
-  });
-
-  it.each(COMBINATIONS.filter(({ reason }) => reason !== undefined))("$name is refused", (combination) => {
-    expect(() => createModel(partsOf(combination), dataset)).toThrow(combination.reason);
-  });
+  for (const combination of COMBINATIONS) {
+    const { name, reason } = combination;
+    if (reason === undefined) {
+      it(`${name} trains`, async () => {
+        const { losses, before, after } = await train(combination, dataset, engine);
+        lossesOnWasm.set(name, losses);
+        expect(after).toBeLessThan(before);
+      });
+    } else {
+      it(`${name} is refused`, () => {
+        expect(() => createModel(partsOf(combination), dataset)).toThrow(reason);
+      });
+    }
+  }
 });
 
 describe.each([
@@ -128,15 +133,17 @@ describe.each([
   });
   afterAll(() => engine.dispose());
 
-  it.each(PAIRS)("$name has the losses of wasm", async (combination) => {
-    const { losses } = await train(combination, dataset, engine);
-    losses.forEach((loss, i) => {
-      const wanted = lossesOnWasm.get(combination.name)?.[i] ?? Number.NaN;
-      expect(Math.abs(loss - wanted), `step ${i}: ${loss} and ${wanted}`).toBeLessThanOrEqual(
-        TOLERANCE * Math.max(1, Math.abs(wanted)),
-      );
+  for (const combination of PAIRS) {
+    it(`${combination.name} has the losses of wasm`, async () => {
+      const { losses } = await train(combination, dataset, engine);
+      losses.forEach((loss, i) => {
+        const wanted = lossesOnWasm.get(combination.name)?.[i] ?? Number.NaN;
+        expect(Math.abs(loss - wanted), `step ${i}: ${loss} and ${wanted}`).toBeLessThanOrEqual(
+          TOLERANCE * Math.max(1, Math.abs(wanted)),
+        );
+      });
     });
-  });
+  }
 });
 
 describe.each([

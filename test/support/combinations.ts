@@ -18,9 +18,6 @@ export const ENCODERS: readonly Choice[] = [
   ["mmgcn", { dim: 8 }],
 ];
 
-/** Recurrent and graph encoders train with every fusion, and with every balancer once; the rest is told by refusals. */
-const HOSTS = ["bc-lstm", "dialogue-rnn", "dialogue-gcn", "mmgcn"];
-
 /** Encoders with one stream of all modalities. */
 const JOINT = ["dialogue-rnn", "dialogue-gcn"];
 
@@ -94,11 +91,6 @@ export interface Combination extends ModelChoice {
   readonly reason: string | undefined;
 }
 
-const isTrained = ({ encoder: [encoder], fusion: [fusion], objective, balancer, reason }: Combination): boolean =>
-  !HOSTS.includes(encoder) ||
-  reason !== undefined ||
-  (objective?.[0] === "cross-entropy" && (balancer?.[0] === "none" || fusion === "concat"));
-
 export const COMBINATIONS: readonly Combination[] = ENCODERS.flatMap((encoder) =>
   FUSIONS.flatMap((fusion) =>
     OBJECTIVES.flatMap(({ name: objective, needs, task }) =>
@@ -126,7 +118,7 @@ export const COMBINATIONS: readonly Combination[] = ENCODERS.flatMap((encoder) =
       }),
     ),
   ),
-).filter(isTrained);
+);
 
 /**
  * Fewer, in which any two parts that go together meet at least once: every fusion behind every encoder, and every
