@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { definePlugin, type Plugin, type PluginRegistry } from "@merclab/core";
+import { definePlugin, type Plugin, type PluginKind, type PluginRegistry } from "@merclab/core";
 import {
   createConfigGroups,
   createTrialFolder,
@@ -27,10 +27,10 @@ async function runTrials(registry: PluginRegistry, ...overrides: string[]) {
   const axes = ["datasets=synthetic", "seeds=2", "trainer.epochs=2", ...size, ...overrides].map(parseOverride);
   const { trials } = await planStudy(experiment, axes, site);
   expect(trials).toHaveLength(4);
-  const left: { leftTensors: number; numTensors: number; numBytes: number }[] = [];
+  const left: { leftTensors: number; holdsTooMuch: boolean; numTensors: number; numBytes: number }[] = [];
   for (const spec of trials) {
     const folder = await createTrialFolder(runs, spec);
-    const { leftTensors } = await runTrialFolder(folder, {
+    const { leftTensors, holdsTooMuch } = await runTrialFolder(folder, {
       registry,
       dataRoot: undefined,
       threads: 1,
@@ -38,15 +38,32 @@ async function runTrials(registry: PluginRegistry, ...overrides: string[]) {
       report: () => undefined,
     });
     const { numTensors, numBytes } = memory();
-    left.push({ leftTensors, numTensors, numBytes });
+    left.push({ leftTensors, holdsTooMuch, numTensors, numBytes });
   }
   return left;
 }
 
 test.each(["cpu", "wasm", "onnx"])("on engine %s no trial leaves a tensor behind", async (engine) => {
-  expect(await runTrials(createRegistry(), `engine=${engine}`)).toEqual(
+  const left = await runTrials(createRegistry(), `engine=${engine}`);
+  expect(left.map(({ holdsTooMuch: _, ...each }) => each)).toEqual(
     Array.from({ length: 4 }, () => ({ leftTensors: 0, numTensors: 0, numBytes: 0 })),
   );
+});
+
+function exchange(shipped: PluginRegistry, plugin: Plugin): PluginRegistry {
+  const get = (kind: PluginKind, name: string) =>
+    kind === plugin.kind && name === plugin.name ? plugin : shipped.get(kind, name);
+  return { ...shipped, get: get as PluginRegistry["get"] };
+}
+
+test.each([
+  ["more", 1e6, true],
+  ["less", 1e12, false],
+])("a process that holds %s memory than a trial is planned with says so", async (_, baseBytes, expected) => {
+  const shipped = createRegistry();
+  const engine = { ...shipped.get("engine", "cpu"), memory: { baseBytes, bytesPerParameter: 0 } };
+  const left = await runTrials(exchange(shipped, engine), "engine=cpu");
+  expect(left.map(({ holdsTooMuch }) => holdsTooMuch)).toEqual([expected, expected, expected, expected]);
 });
 
 test("tensors that a plugin keeps are counted, so that its worker is not used again", async () => {
@@ -59,10 +76,6 @@ test("tensors that a plugin keeps are counted, so that its worker is not used ag
       return adam.create(options, site);
     },
   });
-  const registry: PluginRegistry = {
-    ...shipped,
-    get: (kind, name) => (name === "adam" ? (hoarder as never) : shipped.get(kind, name)),
-  };
-  const left = await runTrials(registry, "engine=cpu");
+  const left = await runTrials(exchange(shipped, hoarder), "engine=cpu");
   expect(left.map(({ leftTensors }) => leftTensors)).toEqual([1, 1, 1, 1]);
 });

@@ -74,8 +74,8 @@ async function obeyRunner(open: () => ReturnType<typeof openTrials>, pause: () =
         process.exit(); // whatever a plugin left open
       }
       if (message.type === "run") {
-        const { leftTensors } = await runTrial(message.folder);
-        tell({ type: "ended", isReusable: leftTensors === 0 });
+        const { leftTensors, holdsTooMuch } = await runTrial(message.folder);
+        tell({ type: "ended", isReusable: leftTensors === 0 && !holdsTooMuch });
       }
     }
   } catch (error) {

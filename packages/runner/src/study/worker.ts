@@ -21,6 +21,7 @@ import { type AttemptJournal, attemptJournal } from "../store/journal.ts";
 import type { TrialEnvironment, TrialResult, TrialSpec, TrialStatus } from "../store/trial-files.ts";
 import { storeWeights } from "../stored-model/weights-file.ts";
 import { samplingFrom, startSampling } from "../system-metrics/sampler.ts";
+import { trialMemory } from "./schedule.ts";
 import { scoreTrial } from "./score.ts";
 import { encodeTestPredictions } from "./test-predictions.ts";
 import { epochRecord, trialCheckpoints } from "./trial-checkpoints.ts";
@@ -61,7 +62,7 @@ export type WorkerMessage =
   | {
       /** The trial is done, or paused. */
       readonly type: "ended";
-      /** False where the trial left tensors behind: the next one needs a fresh process. */
+      /** False where the trial left tensors or too much memory behind: the next one needs a fresh process. */
       readonly isReusable: boolean;
     };
 
@@ -74,18 +75,23 @@ export interface WorkerSite extends PartsSite {
   readonly keepWeights?: boolean;
 }
 
+export interface TrialEnd {
+  /** None, unless a plugin keeps some. */
+  readonly leftTensors: number;
+  /** Whether the process holds more memory now than a trial like this is planned with: allocators give little back. */
+  readonly holdsTooMuch: boolean;
+  readonly isPaused: boolean;
+}
+
 /**
  * Runs the trial of a folder; returns at once when it is done already.
  *
- * @returns tensors that it left behind (none, unless a plugin keeps some), and whether it was paused
+ * @returns what it left in this process, and whether it was paused
  */
-export async function runTrialFolder(
-  folder: string,
-  site: WorkerSite,
-): Promise<{ readonly leftTensors: number; readonly isPaused: boolean }> {
+export async function runTrialFolder(folder: string, site: WorkerSite): Promise<TrialEnd> {
   const { spec, status, result } = await readTrial(folder);
   if (result !== undefined) {
-    return { leftTensors: 0, isPaused: false };
+    return { leftTensors: 0, holdsTooMuch: false, isPaused: false };
   }
   await removeUnfinished(folder);
   const running: TrialStatus = {
@@ -109,7 +115,7 @@ export async function runTrialFolder(
     if (trialResult === undefined) {
       journal.append({ t: "end", status: "KILLED", ts: Date.now(), reason: "paused" });
       await writeStatus(folder, { ...running, state: "cancelled", endedAt: new Date().toISOString() });
-      return { leftTensors, isPaused: true };
+      return { leftTensors, holdsTooMuch: holdsTooMuch(spec, site), isPaused: true };
     }
     journal.append({ t: "end", status: "FINISHED", ts: Date.now() });
     const peakBytes = 1024 * process.resourceUsage().maxRSS;
@@ -118,7 +124,7 @@ export async function runTrialFolder(
       writeStatus(folder, { ...running, state: "done", endedAt: new Date().toISOString(), peakBytes }),
       rm(file("checkpoint"), { force: true }),
     ]);
-    return { leftTensors, isPaused: false };
+    return { leftTensors, holdsTooMuch: holdsTooMuch(spec, site), isPaused: false };
   } catch (error) {
     await recordFailure(error, running, journal, file).catch(() => undefined); // the error itself says more
     throw error;
@@ -126,6 +132,9 @@ export async function runTrialFolder(
     journal.close();
   }
 }
+
+const holdsTooMuch = (spec: TrialSpec, { registry }: WorkerSite): boolean =>
+  process.memoryUsage.rss() > trialMemory(spec, registry);
 
 async function recordFailure(
   error: unknown,

@@ -1,6 +1,6 @@
 // Processes that train: each takes trial after trial of one study, on one engine with one number of threads and as much
-// memory, so that starting and loading is paid once. A process whose trial failed, or left something behind, is not used again; one that
-// dies loses the trial that it had.
+// memory, so that starting and loading is paid once. A process whose trial failed, or left something behind (tensors, or
+// memory that its allocator does not give back), is not used again; one that dies loses the trial that it had.
 import { type ChildProcess, fork } from "node:child_process";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
