@@ -1,13 +1,14 @@
 // `exp watch`: follows a study, wherever its trials run, until none is left that somebody has.
 import { setTimeout as sleep } from "node:timers/promises";
 import { MerclabError } from "@merclab/core/errors";
-import { LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
+import { type EndStatus, LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
 import { compileTables, tablesText } from "../tables.ts";
+import { openTracking } from "../tracking.ts";
 import { trialLabel } from "../trial-label.ts";
 import { eventsBetween } from "../watch-events.ts";
 import { parseSeconds } from "./parse-numbers.ts";
@@ -18,6 +19,7 @@ const MAX_RESUBMISSIONS = 3;
 
 const EXAMPLES = `
 Ends when no trial waits or runs: with 0 when all are done. Ctrl-C ends the watching only.
+Where MLFLOW_TRACKING_URI names a server, the trials are sent there meanwhile, as exp run does.
 
 Examples:
   $ exp watch sdt-vs-lmam
@@ -58,7 +60,7 @@ async function watch(name: string, options: WatchOptions): Promise<number> {
   const look = () => viewStudy(runs, experiment, trials);
   const stop = new AbortController();
   process.on("SIGINT", () => stop.abort());
-  const view = options.once === true ? await look() : await follow(look, experiment, options, stop.signal);
+  const view = options.once === true ? await look() : await follow(look, { runs, experiment }, options, stop.signal);
   tellSilence(view);
   if (options.json === true) {
     printJson({ experiment, trials: view.trials.map(plainView) });
@@ -85,7 +87,7 @@ async function watch(name: string, options: WatchOptions): Promise<number> {
 /** Tells what changes until nothing lives any more, or the signal. @returns the last look */
 async function follow(
   look: () => Promise<StudyView>,
-  experiment: string,
+  { runs, experiment }: { readonly runs: string; readonly experiment: string },
   options: WatchOptions,
   signal: AbortSignal,
 ): Promise<StudyView> {
@@ -96,6 +98,7 @@ async function follow(
     view.trials.map(({ spec }) => spec),
     running,
   );
+  const tracking = openTracking(experiment, runs, progress.note);
   const resubmitted = new Map<string, { epoch: number; times: number }>();
   let wait = options.every;
   let said = "";
@@ -104,6 +107,7 @@ async function follow(
     for (const event of events) {
       progress.show(event);
     }
+    tracking?.look(view.trials);
     const summary = counts(view.trials.filter(({ state }) => state !== "done"));
     if (summary !== said && summary !== "") {
       progress.note(pc.dim(summary));
@@ -125,7 +129,18 @@ async function follow(
     view = await look();
   }
   progress.end();
+  const status = statusOf(view);
+  await tracking?.end(status === undefined ? undefined : { tables: await compileTables(runs, experiment), status });
   return view;
+}
+
+/** As the run of the study on a server says it; undefined while trials wait or run. */
+function statusOf({ trials }: StudyView): EndStatus | undefined {
+  if (trials.some(({ state }) => LIVE_STATES.has(state))) {
+    return undefined;
+  }
+  const missing = trials.filter(({ state }) => state !== "done");
+  return missing.length === 0 ? "FINISHED" : missing.every(({ state }) => state === "failed") ? "FAILED" : "KILLED";
 }
 
 /** What cannot be submitted now is tried again at the next look. */
