@@ -97,7 +97,7 @@ test(
 );
 
 test(
-  "an array that waits runs more tasks at a time when exp resume says so, once",
+  "an array that waits runs more tasks at a time when exp resume says so",
   async () => {
     const { place, exp } = createBench();
     expect((await exp(...SUBMIT, ENDLESS, "launcher.throttle=1")).stdout).toBe("array 1: 2 trials, job 100\n");

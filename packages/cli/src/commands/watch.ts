@@ -7,6 +7,7 @@ import pc from "picocolors";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
+import { stalledSeconds, stalledText } from "../stalled.ts";
 import { compileTables, tablesText } from "../tables.ts";
 import { openTracking } from "../tracking.ts";
 import { trialLabel } from "../trial-label.ts";
@@ -31,6 +32,8 @@ interface WatchOptions {
   readonly every: number;
   readonly once?: boolean;
   readonly resubmit?: boolean;
+  /** Seconds. */
+  readonly stalledAfter: number;
   readonly json?: boolean;
 }
 
@@ -47,6 +50,12 @@ export function watchCommand(): Command {
     )
     .option("--once", "look once")
     .option("--resubmit", "submit trials that were paused or lost, with the launcher that they had")
+    .option(
+      "--stalled-after <seconds>",
+      "tell trials that run and have ended no epoch for so long, and for twenty epochs' time",
+      parseSeconds,
+      600,
+    )
     .option("--json", "one JSON document on stdout, at the end")
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, options: WatchOptions) => {
@@ -66,6 +75,7 @@ async function watch(name: string, options: WatchOptions): Promise<number> {
     printJson({ experiment, trials: view.trials.map(plainView) });
   } else if (options.once === true) {
     printText(statesText(view.trials));
+    tellStalled(view, options, new Set(), printNote);
   } else {
     printText(tablesText(await compileTables(runs, experiment), "terminal"));
   }
@@ -101,6 +111,7 @@ async function follow(
   const tracking = openTracking(experiment, runs, progress.note);
   const resubmitted = new Map<string, { epoch: number; times: number }>();
   let wait = options.every;
+  const stalled = new Set<string>();
   let said = "";
   for (;;) {
     const events = eventsBetween(before, view.trials);
@@ -108,6 +119,7 @@ async function follow(
       progress.show(event);
     }
     tracking?.look(view.trials);
+    tellStalled(view, options, stalled, progress.note);
     const summary = counts(view.trials.filter(({ state }) => state !== "done"));
     if (summary !== said && summary !== "") {
       progress.note(pc.dim(summary));
@@ -180,6 +192,24 @@ function resubmittable(
       return times <= MAX_RESUBMISSIONS;
     })
     .map(({ spec }) => spec.id);
+}
+
+/** @param told ids of trials that have been told, and have not moved since */
+function tellStalled(
+  { trials }: StudyView,
+  { stalledAfter }: WatchOptions,
+  told: Set<string>,
+  note: (text: string) => void,
+): void {
+  for (const view of trials) {
+    const seconds = stalledSeconds(view, stalledAfter, Date.now());
+    if (seconds === undefined) {
+      told.delete(view.spec.id);
+    } else if (!told.has(view.spec.id)) {
+      told.add(view.spec.id);
+      note(`${pc.yellow("stalled")} ${stalledText(view, seconds)}`);
+    }
+  }
 }
 
 function tellSilence({ silent }: StudyView): void {
