@@ -1,7 +1,7 @@
 // What a study costs beyond training: node --import tsx benchmarks/orchestration.ts [trials].
 // First trials whose worker only writes what a trial leaves: what the runner and the disk take. Then trials that train
 // next to nothing, run by the command itself, few and many: the difference is what each costs. Then plans of ten trials
-// and of ten thousand, in turns, and the journal alone.
+// and of ten thousand, in ten cells and in two thousand, in turns, and the journal alone.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -36,11 +36,18 @@ base:
 matrix: { optimizer.lr: [1.0e-3, 2.0e-3, 3.0e-3, 4.0e-3, 5.0e-3, 6.0e-3, 7.0e-3, 8.0e-3, 9.0e-3, 1.0e-2] }
 `;
 
+/** Two thousand cells. */
+const MANY_CELLS = STUDY.replace(
+  "1.0e-2]",
+  `1.0e-2], optimizer.weightDecay: [${Array.from({ length: 200 }, (_, i) => i * 1e-6).join(", ")}]`,
+);
+
 const root = mkdtempSync(join(tmpdir(), "orchestration-"));
 const folder = join(root, "here");
 try {
   mkdirSync(join(folder, "experiments"), { recursive: true });
   writeFileSync(join(folder, "experiments/nothing.yaml"), STUDY);
+  writeFileSync(join(folder, "experiments/cells.yaml"), MANY_CELLS);
   const noOps = await timeNoOps();
   console.log(`runner and files: ${noOps.toFixed(1)} ms a trial that does nothing, one at a time`);
   const few = timeRun(FEW, "few");
@@ -50,15 +57,16 @@ try {
     `a trial beyond process start, ${TRIALS} of them, one at a time: ${perTrial.toFixed(1)} ms, of which it trains ` +
       `${many.trainingMs.toFixed(1)} ms; data, model, scores, runner and files take ${(perTrial - many.trainingMs).toFixed(1)} ms`,
   );
-  const plans = { few: [] as number[], many: [] as number[] };
+  const plans = { few: [] as number[], many: [] as number[], cells: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
-    plans.few.push(timePlan(1));
-    plans.many.push(timePlan(1000));
+    plans.few.push(timePlan("nothing", 1));
+    plans.many.push(timePlan("nothing", 1000));
+    plans.cells.push(timePlan("cells", 5));
   }
-  const [small, large] = [median(plans.few), median(plans.many)];
+  const [small, large, cells] = [median(plans.few), median(plans.many), median(plans.cells)];
   console.log(
     `exp plan of 10,000 trials ${large.toFixed(0)} ms, of ten ${small.toFixed(0)} ms: ${(large - small).toFixed(0)} ms ` +
-      "beyond process start",
+      `beyond process start; in 2,000 cells of five seeds ${(cells - small).toFixed(0)} ms`,
   );
   console.log(`journal: ${Math.round(timeJournal() / 1000)} thousand records a second`);
 } finally {
@@ -112,8 +120,8 @@ function timeRun(trials: number, runs: string): { ms: number; trainingMs: number
   return { ms, trainingMs: 1000 * median(seconds) };
 }
 
-function timePlan(seeds: number): number {
-  return exp("plan", "nothing", "--seeds", String(seeds), "--runs", "none");
+function timePlan(study: string, seeds: number): number {
+  return exp("plan", study, "--seeds", String(seeds), "--runs", "none");
 }
 
 /** Records a second, each written before the next. */

@@ -1,7 +1,8 @@
-// Fifty times kill -9 at random moments, of the command with its MLflow shipper and of its workers: what is stored in the
-// end is what a run stores that nothing disturbed, and the server has every point once. MERCLAB_KILLS asks for another
-// number of kills, MERCLAB_KILL_SEED for other moments; MLflow takes part where there is one (MERCLAB_MLFLOW).
-import { readdirSync } from "node:fs";
+// Fifty times kill -9 at random moments, of `exp run` and its workers, of the supervisors that launchers start and their
+// trainers, and of `exp sync`, which all take over from each other: what is stored in the end is what a run stores that
+// nothing disturbed, and the server has every point once. MERCLAB_KILLS asks for another number of kills,
+// MERCLAB_KILL_SEED for other moments; MLflow takes part where there is one (MERCLAB_MLFLOW).
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type JournalRecord, readJournal } from "@merclab/runner";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +18,11 @@ const TIMEOUT_MS = 120_000 + 10_000 * KILLS;
 
 const EPOCHS = 60;
 const RUN = [`trainer.epochs=${EPOCHS}`, "--jobs", "2", "--checkpoint-every", "0"];
-/** What a trial that is done leaves. */
+/** What a launcher's tasks do is tried without one: its manifest is for the user to apply, and lists the trials. */
+const MANIFEST = ["--launcher", "kubernetes", "launcher.image=lab", "launcher.claim=c", "launcher.mount=/runs"];
+const SUPERVISE = ["trial", "run", "--all", "--checkpoint-every", "0", "--from-array"];
+const SHIP = ["sync", "--watch"];
+/** What a trial that is done leaves, whoever trained it. */
 const FILES = [
   "environment.json",
   "journal.jsonl",
@@ -28,7 +33,9 @@ const FILES = [
   "test-probabilities.npz",
   "weights.safetensors",
 ];
-const FILES_OF_DONE = [...FILES, ...(HAS_MLFLOW ? ["tracking"] : []), "trial.json", "worker.log"].sort();
+const FILES_OF_DONE = [...FILES, ...(HAS_MLFLOW ? ["tracking"] : []), "trial.json"].sort();
+/** And what only some of those who train leave. */
+const LOGS = ["attempts", "worker.log"];
 
 describe(`a study that is killed ${KILLS} times`, () => {
   const [place, undisturbed] = [createWorkplace(), createWorkplace()];
@@ -44,13 +51,18 @@ describe(`a study that is killed ${KILLS} times`, () => {
     const ended = await undisturbed.exp("run", "tiny", ...RUN);
     expect(ended).toMatchObject({ code: 0 });
     expected = ended.stdout;
-    disturbance = await disturb(place, environment, KILLS, SEED, () => {
+    const shipper = server === undefined ? undefined : SHIP;
+    disturbance = await disturb(place, environment, KILLS, SEED, shipper, async () => {
       const last = rounds.at(-1);
-      if (last === undefined || trialsOf(place.folder, last).every(({ isDone }) => isDone)) {
-        rounds.push(`round-${rounds.length}`);
-        place.write({ [`experiments/round-${rounds.length - 1}.yaml`]: STUDY });
+      const isOver = last === undefined || trialsOf(place.folder, last).every(({ isDone }) => isDone);
+      const round = isOver ? `round-${rounds.length}` : last;
+      if (isOver) {
+        rounds.push(round);
+        place.write({ [`experiments/${round}.yaml`]: STUDY });
+        const submitted = await place.exp("run", round, RUN[0] ?? "", ...MANIFEST);
+        expect(submitted, submitted.stderr).toMatchObject({ code: 0 });
       }
-      return ["run", rounds.at(-1) ?? "", ...RUN];
+      return { run: ["run", round, ...RUN], supervised: [...SUPERVISE, `runs/${round}/arrays/1.json`] };
     });
     for (const round of rounds) {
       const last = await place.expWith(environment, "run", round, ...RUN);
@@ -66,9 +78,10 @@ describe(`a study that is killed ${KILLS} times`, () => {
 
   test("was killed in all ways, and failed in none but by being killed", () => {
     const { kills, codes } = disturbance;
-    expect(kills.runner + kills.worker + kills.group).toBe(KILLS);
-    expect(Math.min(...Object.values(kills))).toBeGreaterThan(0);
-    // 1 where a trial lost its worker twice in one run.
+    expect(Object.values(kills).reduce((sum, times) => sum + times)).toBe(KILLS);
+    const { shipper, ...others } = kills;
+    expect(Math.min(...Object.values(others), ...(HAS_MLFLOW ? [shipper] : []))).toBeGreaterThan(0);
+    // 1 where a trial lost its trainer, of a run twice.
     expect([0, 1]).toEqual(expect.arrayContaining([...new Set(codes)]));
   });
 
@@ -80,14 +93,22 @@ describe(`a study that is killed ${KILLS} times`, () => {
       expect(scores(place.folder, round)).toEqual(scores(undisturbed.folder, "tiny"));
       for (const { id } of trialsOf(place.folder, round)) {
         const folder = join(place.folder, "runs", round, "trials", id);
-        expect(readdirSync(folder).sort()).toEqual(FILES_OF_DONE);
+        expect(
+          readdirSync(folder)
+            .filter((name) => !LOGS.includes(name))
+            .sort(),
+        ).toEqual(FILES_OF_DONE);
+        expect(unfinishedIn(join(folder, "attempts"))).toEqual([]);
         const [open, ...records] = readJournal(join(folder, "journal.jsonl"));
         expect([open?.t, records.at(-1)?.t]).toEqual(["open", "end"]);
         expect(epochsOf(records).map(({ s }) => s)).toEqual(Array.from({ length: EPOCHS }, (_, i) => i + 1));
       }
-      expect(readdirSync(join(place.folder, "runs", round)).sort()).toEqual(
-        [...(HAS_MLFLOW ? ["tracking"] : []), "study.json", "trials"].sort(),
-      );
+      expect(readdirSync(join(place.folder, "runs", round)).sort()).toEqual([
+        "arrays",
+        "study.json",
+        ...(HAS_MLFLOW ? ["tracking"] : []),
+        "trials",
+      ]);
     }
     expect(place.processes()).toEqual([]);
   });
@@ -127,6 +148,12 @@ describe(`a study that is killed ${KILLS} times`, () => {
     TIMEOUT_MS,
   );
 });
+
+/** What lies in the folders of attempts that belongs there no more. */
+function unfinishedIn(attempts: string): string[] {
+  const files = existsSync(attempts) ? readdirSync(attempts, { recursive: true, encoding: "utf8" }) : [];
+  return files.filter((name) => !/^\d+(\/(stdout\.log|stderr\.log|exit\.json))?$/.test(name));
+}
 
 function epochsOf(records: readonly JournalRecord[]) {
   return records.filter((record) => record.t === "m");

@@ -66,6 +66,11 @@ test(
     const second = await place.exp("trial", "run", "--from-array", array, "--index", "1");
     expect(second.code).toBe(0);
     expect(second.stderr).toContain(`${id}  already running: process ${child.pid} on `);
+    const trainer = view()?.pid ?? Number.NaN;
+    process.kill(trainer, "SIGSTOP");
+    const stalled = await place.exp("watch", "tiny", "--once", "--stalled-after", "0.1");
+    expect(stalled.stderr).toMatch(/^stalled folder {2}\w+ {2}seed \d {2}no progress since \d+ s, after epoch \d+: /m);
+    process.kill(trainer, "SIGCONT");
     child.kill("SIGKILL");
     expect((await ended).code).toBe("SIGKILL");
     await until(() => place.processes().length === 0, "the trainer to end with its supervisor");

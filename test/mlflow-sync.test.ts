@@ -5,6 +5,7 @@ import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { MlflowClient } from "../packages/mlflow-js-client/src/index.ts";
@@ -38,6 +39,12 @@ def read(uri, names):
     return found
 print("READ", json.dumps([read(uri, sys.argv[2:]) for uri in sys.argv[1].split(",")]))
 `;
+
+/** A launcher of the shell. */
+const IN_BACKGROUND = [
+  "launcher.submit='sh {script} > {log} 2>&1 < /dev/null & echo $!'",
+  "launcher.poll='for job in {jobs}; do kill -0 $job 2> /dev/null && echo $job; done; true'",
+];
 
 interface ReadRun {
   readonly id: string;
@@ -230,6 +237,44 @@ describe.skipIf(findMlflow() === undefined)("stored studies and a real MLflow", 
         tags: { ...tags, "mlflow.parentRunId": "mlflow.parentRunId" in tags },
       }));
     expect(withoutIds(files)).toEqual(withoutIds(sent));
+  }, 120_000);
+
+  it("52 what a launcher trains is there while two watch it, completely when they end, and no point twice", async () => {
+    place.write({ "experiments/watched.yaml": STUDY });
+    const launcher = ["--launcher", "command", "launcher.workers=2", ...IN_BACKGROUND];
+    const submitted = await exp("run", "watched", "fusion=lmam", "trainer.epochs=300", ...launcher);
+    expect(submitted.code, submitted.stderr).toBe(0);
+    let watching = 2;
+    const watched = [0, 1].map(async () => {
+      const ended = await place.expWith({ MLFLOW_TRACKING_URI: server.uri }, "watch", "watched", "--every", "0.3");
+      watching -= 1;
+      return ended;
+    });
+    const client = new MlflowClient({ trackingUri: server.uri, env: {} });
+    const runs = async () => {
+      const experiment = await client.getExperimentByName("watched");
+      const found = [];
+      for await (const run of client.searchRuns({ experimentIds: [experiment?.experimentId ?? "0"] })) {
+        found.push(run);
+      }
+      return found;
+    };
+    let wasSeen = false;
+    while (!wasSeen && watching === 2) {
+      wasSeen = (await runs()).some(({ info, data }) => info.status === "RUNNING" && data.metrics.has("train/total"));
+      await pause(100);
+    }
+    expect(wasSeen, "a run in the middle").toBe(true);
+    for (const { code, stderr } of await Promise.all(watched)) {
+      expect(code, stderr).toBe(0);
+      expect(stderr).not.toContain("mlflow");
+    }
+    const sync = await exp("sync", "watched", "--to", server.uri, "--verify", "--json");
+    expect(JSON.parse(sync.stdout)).toMatchObject({
+      studies: [{ runs: 3, points: 0, rejected: 0, refused: [], ended: "FINISHED" }],
+      verified: [{ differences: [] }],
+    });
+    expect((await runs()).map(({ info }) => info.status)).toEqual(["FINISHED", "FINISHED", "FINISHED"]);
   }, 120_000);
 
   it("a study through a proxy that answers 502 half of the time loses and doubles nothing", async () => {

@@ -97,6 +97,22 @@ test(
 );
 
 test(
+  "an array that waits runs more tasks at a time when exp resume says so",
+  async () => {
+    const { place, exp } = createBench();
+    expect((await exp(...SUBMIT, ENDLESS, "launcher.throttle=1")).stdout).toBe("array 1: 2 trials, job 100\n");
+    await inTheMiddle(place);
+    expect(trialsOf(place.folder).filter(({ epochs }) => epochs > 0)).toHaveLength(1);
+    const resumed = await exp("resume", "tiny", "launcher.throttle=2");
+    expect(resumed, resumed.stderr).toMatchObject({ code: 0, stdout: "" });
+    expect(resumed.stderr).toContain("array 1, job 100, runs now 2 at a time.\n");
+    await until(() => trialsOf(place.folder).filter(({ epochs }) => epochs > 0).length === 2, "both trials to run");
+    expect(arraysOf(place.folder)).toMatchObject([{ jobs: ["100"], launcher: { options: { throttle: 2 } } }]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "a time limit pauses a trial early enough, and puts it back into the queue; exp cancel ends it",
   async () => {
     const { place, slurm } = createBench();

@@ -117,6 +117,12 @@ function sacct() {
 function scontrol() {
   if (args[0] === "show") {
     process.stdout.write(`MaxArraySize            = ${process.env.FAKE_SLURM_MAX_ARRAY ?? 1001}\n`);
+  } else if (args[0] === "update") {
+    const { JobId: id, ArrayTaskThrottle: throttle } = Object.fromEntries(args.slice(1).map((each) => each.split("=")));
+    if (!jobs().some((job) => String(job.id) === id)) {
+      fail("slurm_update error: Invalid job id specified");
+    }
+    request(Number(id), { type: "throttle", index: 0, throttle: Number(throttle) });
   } else {
     // By the id of the task's own job, as SLURM_JOB_ID has it.
     const job = jobs().find(({ id, tasks }) => Number(args[1]) > id && Number(args[1]) <= id + tasks.length);
@@ -236,7 +242,11 @@ async function controller() {
     }
   }
 
-  function obey({ type, index, signal: sent }) {
+  function obey({ type, index, signal: sent, throttle }) {
+    if (type === "throttle") {
+      job.throttle = throttle;
+      return;
+    }
     const task = job.tasks[index];
     const process_ = running.get(index);
     if (type === "cancel" && task.state === "PENDING") {

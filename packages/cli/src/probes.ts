@@ -4,18 +4,18 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { MerclabError } from "@merclab/core";
-import { billKey, type TrialProbe, type TrialSpec } from "@merclab/runner";
+import { cellId, type TrialProbe, type TrialSpec } from "@merclab/runner";
 import { createTicker } from "./ticker.ts";
 
 const EXP = resolve(import.meta.dirname, "../bin/exp.mjs");
 
-/** One probe for each config among the trials, by `billKey`. @throws MerclabError with what the first failure says */
+/** One probe for each config among the trials, by `cellId`. @throws MerclabError with what the first failure says */
 export async function probeTrials(
   trials: readonly TrialSpec[],
   dataRoot: string | undefined,
   threads: number,
 ): Promise<Map<string, TrialProbe>> {
-  const distinct = new Map(trials.map((spec) => [billKey(spec), spec]));
+  const distinct = new Map(trials.map((spec) => [cellId(spec), spec]));
   const probes = new Map<string, TrialProbe>();
   const ticker = createTicker("probing");
   try {

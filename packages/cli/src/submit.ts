@@ -48,12 +48,13 @@ export async function submit(
     isDryRun,
     ...(given.only === undefined ? {} : { only: given.only }),
   });
-  const { submitted, trials } = submission;
+  const { submitted, throttled, trials } = submission;
   if (given.json === true) {
     printJson({
       experiment: plan.experiment.name,
       launcher: launcher.name,
       isDryRun,
+      throttled: throttled.map(({ array, tasks }) => ({ number: array.number, jobs: array.jobs, tasks })),
       submitted: submitted.map(({ array, file, text }) => ({ ...array, file, ...(isDryRun ? { text } : {}) })),
       trials: trials.map(({ spec, state, detail, job }) => ({
         id: spec.id,
@@ -67,6 +68,10 @@ export async function submit(
   }
   for (const line of aliveLines(submission)) {
     printNote(line);
+  }
+  for (const { array, tasks } of throttled) {
+    const now = isDryRun ? "would run" : "runs now";
+    printNote(`array ${array.number}, job ${array.jobs?.join(", ")}, ${now} ${tasks} at a time.`);
   }
   if (isDryRun) {
     printText(submitted.map(dryRunText).join("\n") || "nothing to submit");

@@ -1,4 +1,4 @@
-export { type Bill, type BilledTrial, billKey, type Cost, estimateBill } from "./bill/bill.ts";
+export { type Bill, type BilledTrial, type Cost, estimateBill } from "./bill/bill.ts";
 export { type DiskUse, expectedDiskUse, storedDiskUse } from "./bill/disk.ts";
 export { probeTrial, type TrialProbe } from "./bill/probe-trial.ts";
 export { type Assignment, type AssignmentValue, type Axis, parseOverride } from "./config/assignments.ts";
@@ -13,7 +13,7 @@ export {
 } from "./config/engines.ts";
 export { type Experiment, listExperiments, readExperiment, type View } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
-export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
+export { cellId, cellValue, configHash, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
   CLASS_SCORES,
   type ClassScoreName,

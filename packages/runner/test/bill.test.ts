@@ -6,7 +6,7 @@ import { memory } from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import {
   type BilledTrial,
-  billKey,
+  cellId,
   estimateBill,
   expectedDiskUse,
   openStoredModel,
@@ -35,7 +35,7 @@ const probe = (seconds: number): TrialProbe => ({ seconds, epochSeconds: 1, peak
 describe("the bill", () => {
   test("goes by trials of the same config, then by a probe, then by other trials, and says which", () => {
     const trials = [billed("a", 0, 10, 50), billed("a", 1, 20, 60), billed("a", 2), billed("b", 0), billed("c", 0)];
-    const probes = new Map([[billKey(trials[3]?.spec as TrialSpec), probe(40)]]);
+    const probes = new Map([[cellId(trials[3]?.spec as TrialSpec), probe(40)]]);
     const bill = estimateBill(trials, probes, 2);
     expect(bill.trials.map(({ id, seconds, secondsFrom }) => [id, seconds, secondsFrom])).toEqual([
       ["a2", 15, "stored"],

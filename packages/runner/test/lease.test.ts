@@ -104,6 +104,23 @@ test.each(["", '{"token"', "null"])("what a crash left of a lease is taken over:
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("what those left who were killed meanwhile is cleared away, and what the living are about to use is not", () => {
+  const folder = temporaryFolder();
+  const here = thisOwner();
+  const dead = JSON.stringify({ ...here, pid: spawnSync(process.execPath, ["-e", ""]).pid });
+  write(folder, {
+    "lease.aaaa/owner.json": dead,
+    "lease.broken-bbbb/owner.json": dead,
+    "lease.cccc/owner.json": JSON.stringify({ ...here, host: "elsewhere", at: ago(400_000) }),
+    "lease.dddd/owner.json": JSON.stringify(here),
+    "lease.eeee/owner.json": JSON.stringify({ ...here, host: "elsewhere" }),
+    "lease.ffff/owner.json": "",
+    "heartbeat.1234567": "{",
+  });
+  leaseOf(folder).release();
+  expect(readdirSync(folder).sort()).toEqual(["lease.dddd", "lease.eeee", "lease.ffff"]);
+});
+
 test("who was taken over knows, and does not take the new owner's lease away", () => {
   const folder = temporaryFolder();
   const lease = leaseOf(folder);

@@ -134,6 +134,8 @@ export async function trainTrial(
       if (![valid, test].every((predictions) => predictions.every(Number.isFinite))) {
         throw divergence(`predictions are not finite after epoch ${epoch}`);
       }
+      // Whoever it trained for may be gone, and another process at the same epoch: then it ends here, and stores nothing.
+      await yieldToEvents();
       testProbabilities.push(test);
       const seconds = secondsSince(epochStarted);
       const scores = score(dataset, dataset.splits.valid, valid);

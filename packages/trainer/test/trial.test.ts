@@ -44,6 +44,28 @@ describe.each(ENGINES)("a trial on %s", (backend) => {
     expect(seconds).toBeGreaterThanOrEqual(epochs.reduce((sum, each) => sum + each.seconds, 0) - 1e-3);
   });
 
+  it("hears what happened meanwhile before it reports an epoch: nobody may be waiting for it any more", async () => {
+    let isHeard = true;
+    const listening: typeof engine = Object.assign(Object.create(engine) as typeof engine, {
+      compile: ((...parts: Parameters<typeof engine.compile>) => {
+        const compiled = engine.compile(...parts);
+        return async (...given: Parameters<typeof compiled>) => {
+          const result = await compiled(...given);
+          isHeard = false;
+          setImmediate(() => {
+            isHeard = true;
+          });
+          return result;
+        };
+      }) as typeof engine.compile,
+    });
+    const heard: boolean[] = [];
+    await trainTrial(trialOf(listening, { options: { epochs: 2 } }), () => {
+      heard.push(isHeard);
+    });
+    expect(heard).toEqual([true, true]);
+  });
+
   it("learns what can be learned, and chooses its best epoch on validation", async () => {
     const trial = trialOf(engine, {
       encoder: ["linear", { dim: 6, dropout: 0.1 }],

@@ -2,7 +2,7 @@
 import {
   type Bill,
   type BilledTrial,
-  billKey,
+  cellId,
   type DiskUse,
   estimateBill,
   expectedDiskUse,
@@ -148,24 +148,33 @@ async function openBill(
   { jobs, threads, site }: { readonly jobs: number; readonly threads: number; readonly site: Site },
 ): Promise<Bill> {
   const done = trials.filter(({ id }) => stored.get(id)?.result !== undefined);
-  const timed = new Set(done.map(billKey));
-  const unknown = toRun.filter((spec) => !timed.has(billKey(spec)));
+  const timed = new Set(done.map(cellId));
+  const unknown = toRun.filter((spec) => !timed.has(cellId(spec)));
   const probes = probe === true ? await probeTrials(unknown, site.places.dataRoot, threads) : new Map();
   const measured = new Map<string, DiskUse>();
   for (const spec of done) {
     const folder = stored.get(spec.id)?.folder;
-    if (folder !== undefined && !measured.has(billKey(spec))) {
-      measured.set(billKey(spec), await storedDiskUse(folder));
+    if (folder !== undefined && !measured.has(cellId(spec))) {
+      measured.set(cellId(spec), await storedDiskUse(folder));
     }
   }
-  const billed = [...done, ...toRun].map((spec): BilledTrial => {
+  const expected = new Map<string, DiskUse>();
+  const expectedOf = (spec: TrialSpec): DiskUse => {
+    const known = expected.get(cellId(spec));
+    if (known !== undefined) {
+      return known;
+    }
     const data = datasets.find(({ dataset }) => dataset.fingerprint === spec.data.fingerprint);
-    const expected = data === undefined ? { weightsBytes: 0, otherBytes: 0 } : expectedDiskUse(spec, data.dataset);
+    const use = data === undefined ? { weightsBytes: 0, otherBytes: 0 } : expectedDiskUse(spec, data.dataset);
+    expected.set(cellId(spec), use);
+    return use;
+  };
+  const billed = [...done, ...toRun].map((spec): BilledTrial => {
     return {
       spec,
       seconds: stored.get(spec.id)?.result?.seconds,
       peakBytes: stored.get(spec.id)?.status?.peakBytes,
-      disk: measured.get(billKey(spec)) ?? expected,
+      disk: measured.get(cellId(spec)) ?? expectedOf(spec),
       plannedBytes: trialMemory(spec, site.registry),
     };
   });

@@ -8,7 +8,8 @@ import { parseRunArguments, run } from "./run.ts";
 const EXAMPLES = `
 Examples:
   $ exp resume sdt-vs-lmam                           as it was run or submitted the last time
-  $ exp resume sdt-vs-lmam launcher.mem=32G          with other options of its launcher`;
+  $ exp resume sdt-vs-lmam launcher.mem=32G          with other options of its launcher
+  $ exp resume sdt-vs-lmam launcher.throttle=4       on Slurm: arrays that wait run four at a time from now on`;
 
 interface ResumeOptions {
   readonly runs: string;

@@ -167,7 +167,7 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
-  const tracking = openTracking(plan, places.runs, progress.note);
+  const tracking = openTracking(plan.experiment.name, places.runs, progress.note);
   let elsewhere = 0;
   const outcome = await runStudy(plan, {
     runsFolder: places.runs,
@@ -200,10 +200,10 @@ async function runHere(name: string, overrides: readonly string[], options: RunO
 
   const { view } = plan.experiment;
   const tables = await compileTables(places.runs, plan.experiment.name, { view });
-  await tracking?.end(
+  await tracking?.end({
     tables,
-    pause.signal.aborted ? "KILLED" : outcome.done < plan.trials.length ? "FAILED" : "FINISHED",
-  );
+    status: pause.signal.aborted ? "KILLED" : outcome.done < plan.trials.length ? "FAILED" : "FINISHED",
+  });
   if (options.json === true) {
     printJson({ experiment: plan.experiment.name, outcome, tables, trials: plan.trials.map((spec) => spec.id) });
   } else {

@@ -1,13 +1,15 @@
 // `exp watch`: follows a study, wherever its trials run, until none is left that somebody has.
 import { setTimeout as sleep } from "node:timers/promises";
 import { MerclabError } from "@merclab/core/errors";
-import { LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
+import { type EndStatus, LIVE_STATES, readStudy, type StudyView, type TrialView, viewStudy } from "@merclab/runner";
 import { Command } from "commander";
 import pc from "picocolors";
 import { columns, EXIT, printJson, printNote, printText } from "../output.ts";
 import { findPlaces } from "../places.ts";
 import { createProgress } from "../progress.ts";
+import { stalledSeconds, stalledText } from "../stalled.ts";
 import { compileTables, tablesText } from "../tables.ts";
+import { openTracking } from "../tracking.ts";
 import { trialLabel } from "../trial-label.ts";
 import { eventsBetween } from "../watch-events.ts";
 import { parseSeconds } from "./parse-numbers.ts";
@@ -18,6 +20,7 @@ const MAX_RESUBMISSIONS = 3;
 
 const EXAMPLES = `
 Ends when no trial waits or runs: with 0 when all are done. Ctrl-C ends the watching only.
+Where MLFLOW_TRACKING_URI names a server, the trials are sent there meanwhile, as exp run does.
 
 Examples:
   $ exp watch sdt-vs-lmam
@@ -29,6 +32,8 @@ interface WatchOptions {
   readonly every: number;
   readonly once?: boolean;
   readonly resubmit?: boolean;
+  /** Seconds. */
+  readonly stalledAfter: number;
   readonly json?: boolean;
 }
 
@@ -45,6 +50,12 @@ export function watchCommand(): Command {
     )
     .option("--once", "look once")
     .option("--resubmit", "submit trials that were paused or lost, with the launcher that they had")
+    .option(
+      "--stalled-after <seconds>",
+      "tell trials that run and have ended no epoch for so long, and for twenty epochs' time",
+      parseSeconds,
+      600,
+    )
     .option("--json", "one JSON document on stdout, at the end")
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, options: WatchOptions) => {
@@ -58,12 +69,13 @@ async function watch(name: string, options: WatchOptions): Promise<number> {
   const look = () => viewStudy(runs, experiment, trials);
   const stop = new AbortController();
   process.on("SIGINT", () => stop.abort());
-  const view = options.once === true ? await look() : await follow(look, experiment, options, stop.signal);
+  const view = options.once === true ? await look() : await follow(look, { runs, experiment }, options, stop.signal);
   tellSilence(view);
   if (options.json === true) {
     printJson({ experiment, trials: view.trials.map(plainView) });
   } else if (options.once === true) {
     printText(statesText(view.trials));
+    tellStalled(view, options, new Set(), printNote);
   } else {
     printText(tablesText(await compileTables(runs, experiment), "terminal"));
   }
@@ -85,7 +97,7 @@ async function watch(name: string, options: WatchOptions): Promise<number> {
 /** Tells what changes until nothing lives any more, or the signal. @returns the last look */
 async function follow(
   look: () => Promise<StudyView>,
-  experiment: string,
+  { runs, experiment }: { readonly runs: string; readonly experiment: string },
   options: WatchOptions,
   signal: AbortSignal,
 ): Promise<StudyView> {
@@ -96,14 +108,18 @@ async function follow(
     view.trials.map(({ spec }) => spec),
     running,
   );
+  const tracking = openTracking(experiment, runs, progress.note);
   const resubmitted = new Map<string, { epoch: number; times: number }>();
   let wait = options.every;
+  const stalled = new Set<string>();
   let said = "";
   for (;;) {
     const events = eventsBetween(before, view.trials);
     for (const event of events) {
       progress.show(event);
     }
+    tracking?.look(view.trials);
+    tellStalled(view, options, stalled, progress.note);
     const summary = counts(view.trials.filter(({ state }) => state !== "done"));
     if (summary !== said && summary !== "") {
       progress.note(pc.dim(summary));
@@ -125,7 +141,18 @@ async function follow(
     view = await look();
   }
   progress.end();
+  const status = statusOf(view);
+  await tracking?.end(status === undefined ? undefined : { tables: await compileTables(runs, experiment), status });
   return view;
+}
+
+/** As the run of the study on a server says it; undefined while trials wait or run. */
+function statusOf({ trials }: StudyView): EndStatus | undefined {
+  if (trials.some(({ state }) => LIVE_STATES.has(state))) {
+    return undefined;
+  }
+  const missing = trials.filter(({ state }) => state !== "done");
+  return missing.length === 0 ? "FINISHED" : missing.every(({ state }) => state === "failed") ? "FAILED" : "KILLED";
 }
 
 /** What cannot be submitted now is tried again at the next look. */
@@ -165,6 +192,24 @@ function resubmittable(
       return times <= MAX_RESUBMISSIONS;
     })
     .map(({ spec }) => spec.id);
+}
+
+/** @param told ids of trials that have been told, and have not moved since */
+function tellStalled(
+  { trials }: StudyView,
+  { stalledAfter }: WatchOptions,
+  told: Set<string>,
+  note: (text: string) => void,
+): void {
+  for (const view of trials) {
+    const seconds = stalledSeconds(view, stalledAfter, Date.now());
+    if (seconds === undefined) {
+      told.delete(view.spec.id);
+    } else if (!told.has(view.spec.id)) {
+      told.add(view.spec.id);
+      note(`${pc.yellow("stalled")} ${stalledText(view, seconds)}`);
+    }
+  }
 }
 
 function tellSilence({ silent }: StudyView): void {

@@ -1,6 +1,6 @@
 // Where every number comes from: trials, seeds, configs, data, engines, versions, and when the test labels were opened.
+import { configHash } from "@merclab/runner";
 import type { StudyMaterial } from "../study/study-material.ts";
-import { configHash } from "../tables/config-hash.ts";
 import { listed, numbersTable, rounded, type Section } from "./blocks.ts";
 import { html, type Markup } from "./markup.ts";
 

@@ -20,7 +20,7 @@ import {
 import { describeValues, type Statistics } from "../aggregate/statistics.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { printedPerStored } from "../tables/comparisons.ts";
-import { type ConfigDifference, configDifferences } from "../tables/config-hash.ts";
+import { type ConfigDifference, configDifferences } from "../tables/config-differences.ts";
 import { dialogueScores } from "../tables/dialogue-scores.ts";
 import { compareRuns, type Flips, type RunPair, type Speakers } from "./flips.ts";
 import { predictedUtterances } from "./predicted-utterances.ts";

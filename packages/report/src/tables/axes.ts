@@ -28,8 +28,34 @@ export function axisValue(spec: TrialSpec, axis: string): AxisValue {
   return Object.hasOwn(spec.cell, axis) ? spec.cell[axis] : configValue(spec, axis);
 }
 
+/** One trial at least of each cell: seeds of one share its objects, and whatever follows from these. */
+export function onePerCell(trials: readonly TrialSpec[]): TrialSpec[] {
+  const seen = new Map<TrialSpec["config"], TrialSpec["cell"]>();
+  return trials.filter(({ config, cell }) => {
+    const isNew = seen.get(config) !== cell;
+    seen.set(config, cell);
+    return isNew;
+  });
+}
+
+/** What follows from a trial's cell, found once for all of its seeds. */
+export function rememberedPerCell<T>(find: (spec: TrialSpec) => T): (spec: TrialSpec) => T {
+  const known = new Map<TrialSpec["config"], { readonly cell: TrialSpec["cell"]; readonly found: T }>();
+  return (spec) => {
+    const { config, cell } = spec;
+    const last = known.get(config);
+    if (last?.cell === cell) {
+      return last.found;
+    }
+    const found = find(spec);
+    known.set(config, { cell, found });
+    return found;
+  };
+}
+
 /** @throws MerclabError `config` for an axis that no trial can have */
-export function tableAxes(spec: TableSpec, trials: readonly TrialSpec[]): TableAxes {
+export function tableAxes(spec: TableSpec, all: readonly TrialSpec[]): TableAxes {
+  const trials = onePerCell(all);
   const columns = spec.columns ?? (spec.rows?.includes("dataset") ? [] : ["dataset"]);
   const rows = spec.rows ?? ["dataset", "fusion"].filter((axis) => !columns.includes(axis));
   const unused: string[] = [];

@@ -242,7 +242,7 @@ function bestOf({ metric, members }: Family, seeds: PairTest["seeds"]): Member |
 }
 
 function dataKey({ spec }: Planned): string {
-  return JSON.stringify([spec.config.dataset.name, spec.data.fingerprint, spec.data.source]);
+  return `${spec.data.source} ${spec.data.fingerprint} ${spec.config.dataset.name}`;
 }
 
 function cellKey(row: number, column: number): string {

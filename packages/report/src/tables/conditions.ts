@@ -1,7 +1,8 @@
 // What a reader must know beside a number: missing seeds, mixed conditions, data that is no data. Found by looking,
 // never declared.
+import { configHash } from "@merclab/runner";
 import type { TableAxes } from "./axes.ts";
-import { configHash, differingPaths, differingValues } from "./config-hash.ts";
+import { differingPaths, differingValues } from "./config-differences.ts";
 import { groupBy } from "./group-by.ts";
 import type { CellState, Planned } from "./table.ts";
 
@@ -95,10 +96,13 @@ const PROTOCOL = ["dataset", "trainer", "optimizer", "engine"] as const;
 /** "trainer.epochs 20, 40": what rows on the same data differ in without showing it. */
 function protocolDifferences(trials: readonly Planned[], axes: readonly string[]): string[] {
   const configs = [...new Map(trials.map(({ spec: { config } }) => [configHash(config), config])).values()];
-  const parts = configs.map((config) =>
-    Object.fromEntries(PROTOCOL.map((part) => [part, { ...config[part].options, name: config[part].name }])),
-  );
-  return differingValues(parts)
+  const differing = PROTOCOL.flatMap((part) => {
+    // Most parts are the same object in many configs.
+    const distinctParts = [...new Set(configs.map((config) => config[part]))];
+    return differingValues(distinctParts.map(({ name, options }) => ({ [part]: { ...options, name } })));
+  });
+  return differing
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ path, values }) => ({ path: path.replace(/\.name$/, ""), values }))
     .filter(({ path }) => !axes.some((axis) => path === axis || path.startsWith(`${axis}.`)))
     .map(({ path, values }) => `${path} ${values.join(", ")}`);

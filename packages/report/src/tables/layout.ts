@@ -1,7 +1,7 @@
 // Where the trials of a table go: its rows, its columns, and the trials of each cell.
 import { MerclabError, type MetricName } from "@merclab/core";
-import type { TableSpec } from "@merclab/runner";
-import { axisLabel, compareAxes, pickAxes, rootAxes, tableAxes } from "./axes.ts";
+import type { TableSpec, TrialSpec } from "@merclab/runner";
+import { axisLabel, compareAxes, onePerCell, pickAxes, rememberedPerCell, rootAxes, tableAxes } from "./axes.ts";
 import { tableMetrics } from "./by-task.ts";
 import { classNames, groupColumns } from "./columns.ts";
 import { groupBy } from "./group-by.ts";
@@ -43,15 +43,16 @@ export function layOutTable(
   const specs = trials.map((trial) => trial.spec);
   const axes = tableAxes(spec, specs);
   const { metrics, left } = tableMetrics(spec, specs);
-  const groups = groupBy(trials, (trial) =>
-    groupKey(pickAxes(trial.spec, axes.rows), pickAxes(trial.spec, axes.columns)),
-  );
+  const rowOf = rememberedPerCell((each) => pickAxes(each, axes.rows));
+  const columnOf = rememberedPerCell((each) => pickAxes(each, axes.columns));
+  const keyOf = rememberedPerCell((each) => groupKey(rowOf(each), columnOf(each)));
+  const groups = groupBy(trials, (trial) => keyOf(trial.spec));
   const groupAt = (row: AxisValues, column: AxisValues) => groups.get(groupKey(row, column)) ?? [];
   const published = placePublished(spec, {
     rowAxes: axes.rows,
     columnAxes: axes.columns,
-    rowKeys: distinctAxes(trials, axes.rows),
-    columnKeys: distinctAxes(trials, axes.columns),
+    rowKeys: distinctAxes(specs, rowOf),
+    columnKeys: distinctAxes(specs, columnOf),
     groupAt,
   });
   const wanted = publishedOrder(spec, order);
@@ -93,10 +94,20 @@ function refuseRepeated(trials: readonly Planned[]): void {
   }
 }
 
-function distinctAxes(trials: readonly Planned[], axes: readonly string[]): AxisValues[] {
-  return [...new Map(trials.map(({ spec }) => pickAxes(spec, axes)).map((key) => [JSON.stringify(key), key])).values()];
+function distinctAxes(trials: readonly TrialSpec[], valuesOf: (spec: TrialSpec) => AxisValues): AxisValues[] {
+  const keys = onePerCell(trials).map(valuesOf);
+  return [...new Map(keys.map((key) => [textOf(key), key])).values()];
 }
 
 function groupKey(row: AxisValues, column: AxisValues): string {
-  return JSON.stringify([row, column]);
+  return `${textOf(row)} ${textOf(column)}`;
+}
+
+/** A table asks for the same rows and columns again and again. */
+const texts = new WeakMap<AxisValues, string>();
+
+function textOf(values: AxisValues): string {
+  const text = texts.get(values) ?? JSON.stringify(values);
+  texts.set(values, text);
+  return text;
 }

@@ -1,6 +1,5 @@
 // Where the numbers of a cell come from, and what would compute them again.
-import type { TrialSpec } from "@merclab/runner";
-import { configHash } from "./config-hash.ts";
+import { configHash, type TrialSpec } from "@merclab/runner";
 import type { Missing, Planned, Provenance, TableCell } from "./table.ts";
 
 export interface Origin extends Pick<TableCell, "trials" | "data" | "configs" | "missing" | "provenance"> {

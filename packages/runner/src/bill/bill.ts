@@ -1,7 +1,7 @@
 // What the rest of a study costs: time, memory and disk, from trials of the same config that ran, else from a probe,
 // else from the other trials of the study (time) and from what is known of the engine (memory).
-import stringify from "safe-stable-stringify";
 import { mean } from "simple-statistics";
+import { cellId } from "../config/plan.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
 import type { DiskUse } from "./disk.ts";
 import type { TrialProbe } from "./probe-trial.ts";
@@ -37,13 +37,8 @@ export interface Bill {
   readonly disk: DiskUse;
 }
 
-/** What trials of one config have in common, whatever their seed. */
-export function billKey({ config, data }: Pick<TrialSpec, "config" | "data">): string {
-  return stringify([config, data]) as string;
-}
-
 /**
- * @param probes by `billKey`
+ * @param probes by `cellId`
  * @param jobs trials at a time
  */
 export function estimateBill(
@@ -54,21 +49,22 @@ export function estimateBill(
   const stored = new Map<string, number[]>();
   for (const { spec, seconds } of trials) {
     if (seconds !== undefined) {
-      const key = billKey(spec);
+      const key = cellId(spec);
       stored.set(key, [...(stored.get(key) ?? []), seconds]);
     }
   }
   const peaks = new Map<string, number>();
   for (const { spec, peakBytes } of trials) {
     if (peakBytes !== undefined) {
-      peaks.set(billKey(spec), Math.max(peakBytes, peaks.get(billKey(spec)) ?? 0));
+      peaks.set(cellId(spec), Math.max(peakBytes, peaks.get(cellId(spec)) ?? 0));
     }
   }
   const all = [...stored.values()].flat();
+  const meanOfAll = all.length > 0 ? mean(all) : undefined;
   const missing = trials
     .filter(({ seconds }) => seconds === undefined)
     .map(({ spec, disk, plannedBytes }): Cost => {
-      const key = billKey(spec);
+      const key = cellId(spec);
       const probe = probes.get(key);
       const known = stored.get(key);
       const time: Pick<Cost, "seconds" | "secondsFrom"> =
@@ -76,9 +72,7 @@ export function estimateBill(
           ? { seconds: mean(known), secondsFrom: "stored" }
           : probe !== undefined
             ? { seconds: probe.seconds, secondsFrom: "probe" }
-            : all.length > 0
-              ? { seconds: mean(all), secondsFrom: "other trials" }
-              : { seconds: undefined, secondsFrom: undefined };
+            : { seconds: meanOfAll, secondsFrom: meanOfAll === undefined ? undefined : "other trials" };
       const peak = peaks.get(key);
       // A probe meets few of the shapes that a trial compiles graphs for: its peak says what a trial takes at least.
       const memory: Pick<Cost, "memoryBytes" | "memoryFrom"> =

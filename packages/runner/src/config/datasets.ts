@@ -84,8 +84,13 @@ async function missingFolder(
   cells: readonly Cell[],
   site: PlanSite,
 ): Promise<{ folder: string | undefined } | undefined> {
+  const seen = new Set<ResolvedPart>();
   for (const { layers } of cells) {
     const part = await resolveDataset(dataset, layers, site.groups, site.registry);
+    if (seen.has(part)) {
+      continue;
+    }
+    seen.add(part);
     const source = createSource(part, site);
     if (!source.exists() && part.options.path === undefined) {
       return { folder: source.folder };
@@ -118,7 +123,7 @@ export async function loadOnce(
   loaded: Map<string, LoadedPart>,
   site: PlanSite,
 ): Promise<LoadedPart> {
-  const id = `${name} ${stringify(part)}`;
+  const id = `${name} ${textOf(part)}`;
   const known = loaded.get(id);
   if (known !== undefined) {
     return known;
@@ -128,6 +133,15 @@ export async function loadOnce(
   const fresh = { name, dataset, folder: source.folder };
   loaded.set(id, fresh);
   return fresh;
+}
+
+/** Cells that agree on a data set have the same object. */
+const texts = new WeakMap<ResolvedPart, string>();
+
+function textOf(part: ResolvedPart): string {
+  const text = texts.get(part) ?? (stringify(part) as string);
+  texts.set(part, text);
+  return text;
 }
 
 /** `a,b` and `[a, b]` are the same list. */

@@ -1,6 +1,6 @@
 // An experiment to its trials: datasets × matrix × seeds, every config resolved, every data set loaded and every
 // model assembled, so that whatever is wrong is told before anything trains.
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Dataset, MerclabError, type PluginRegistry } from "@merclab/core";
@@ -82,9 +82,10 @@ export async function planStudy(
   ];
   const seeds = chooseSeeds(experiment, seedOverride);
   await checkWhen(experiment, site.groups);
+  const allCombinations = combinations(axes);
   const cellsOf = (dataset: DatasetName): Cell[] => {
     const when = experiment.when.filter(({ datasets }) => datasets.includes(dataset.name)).flatMap(({ set }) => set);
-    return combinations(axes).map((combination) => ({
+    return allCombinations.map((combination) => ({
       combination,
       layers: [experiment.base, when, combination, fixed],
     }));
@@ -102,10 +103,11 @@ export async function planStudy(
           throw isFallback ? tellFallback(error, experiment) : error;
         });
         const { config } = cell;
-        const { dataset: data } = await load(config.dataset);
+        const { dataset: found } = await load(config.dataset);
+        const data = { fingerprint: found.fingerprint, source: found.source };
         for (const seed of seeds) {
-          const identity = { config, seed, data: { fingerprint: data.fingerprint, source: data.source } };
-          drafts.push({ cell, combination, data, identity, id: trialId(identity) });
+          const identity = { config, seed, data };
+          drafts.push({ cell, combination, data: found, identity, id: trialId(identity) });
         }
       }
     }
@@ -177,19 +179,33 @@ async function requireNamed(
 /** Assembles each cell's model, so that what cannot be combined is told now; equal trials become one. */
 function assembleTrials(drafts: readonly Draft[], experiment: Experiment, site: PlanSite): TrialSpec[] {
   const trials = new Map<string, TrialSpec>();
-  const counts = new Map<ResolvedCell, TrialSpec["parameters"]>();
-  for (const { cell, combination, data, identity, id } of drafts) {
+  const counts = new Map<Dataset, Map<string, TrialSpec["parameters"]>>();
+  const assembled = new Map<ResolvedCell, Pick<TrialSpec, "cell" | "parameters" | "features" | "task">>();
+  const assemble = ({ cell, combination, data }: Draft) => {
     const label = describeCell(combination, cell);
-    const parameters = counts.get(cell) ?? createModelAt(cell, label, data, site, experiment).count;
-    counts.set(cell, parameters);
+    const key = modelText(cell.config);
+    const known = counts.get(data) ?? new Map<string, TrialSpec["parameters"]>();
+    const parameters = known.get(key) ?? createModelAt(cell, label, data, site, experiment).count;
+    counts.set(data, known.set(key, parameters));
+    const features = Object.fromEntries(data.modalities.map((modality) => [modality.name, modality.dim]));
+    return { cell: label, parameters, features, task: data.task };
+  };
+  const { name, title } = experiment;
+  for (const draft of drafts) {
+    const { cell, identity, id } = draft;
+    const known = assembled.get(cell) ?? assemble(draft);
+    assembled.set(cell, known);
     if (!trials.has(id)) {
-      const { name, title } = experiment;
-      const features = Object.fromEntries(data.modalities.map((modality) => [modality.name, modality.dim]));
-      const { task } = data;
-      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, parameters, features, task });
+      const { cell: label, ...others } = known;
+      trials.set(id, { schema: 1, id, experiment: name, title, cell: label, ...identity, ...others });
     }
   }
   return [...trials.values()];
+}
+
+/** Everything but the data that a model is made of: cells that differ in how it is trained have one model. */
+function modelText({ encoder, fusion, objective, balancer }: ResolvedConfig): string {
+  return stringify([encoder, fusion, objective, balancer]) as string;
 }
 
 /** Plugins and validated options of a resolved config's model. */
@@ -208,25 +224,43 @@ export function modelParts(config: ResolvedConfig, registry: PluginRegistry) {
 
 /** Hash of everything that changes a number: of the JSON with sorted keys. */
 export function trialId({ config, seed, data }: Pick<TrialSpec, "config" | "seed" | "data">): string {
-  return shortHash(`{"config":${configText(config)},"data":${stringify(data)},"seed":${stringify(seed)}}`);
+  return shortHash(cellHash(config, data), `,"seed":${stringify(seed)}}`);
 }
 
 /** Hash of what the seeds of a cell have in common. */
 export function cellId({ config, data }: Pick<TrialSpec, "config" | "data">): string {
-  return shortHash(`{"config":${configText(config)},"data":${stringify(data)}}`);
+  const hash = cellHash(config, data);
+  const id = cellIds.get(hash) ?? shortHash(hash, "}");
+  cellIds.set(hash, id);
+  return id;
 }
 
-/** Kept, since all seeds of a cell have the same object. */
-const configTexts = new WeakMap<ResolvedConfig, string>();
-
-function configText(config: ResolvedConfig): string {
-  const text = configTexts.get(config) ?? stringify(config);
-  configTexts.set(config, text);
-  return text;
+/** Names a config by its content, seed and data left out. */
+export function configHash(config: ResolvedConfig): string {
+  const id = configIds.get(config) ?? shortHash(createHash("sha256"), stringify(config));
+  configIds.set(config, id);
+  return id;
 }
 
-function shortHash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+/** Kept, since all seeds of a cell have the same objects. */
+const configIds = new WeakMap<ResolvedConfig, string>();
+const cellIds = new WeakMap<Hash, string>();
+const cellHashes = new WeakMap<ResolvedConfig, { readonly data: TrialSpec["data"]; readonly hash: Hash }>();
+
+/** Over what the JSON of all seeds begins with. */
+function cellHash(config: ResolvedConfig, data: TrialSpec["data"]): Hash {
+  const known = cellHashes.get(config);
+  if (known !== undefined && (known.data === data || stringify(known.data) === stringify(data))) {
+    return known.hash;
+  }
+  const hash = createHash("sha256").update(`{"config":${stringify(config)},"data":${stringify(data)}`);
+  cellHashes.set(config, { data, hash });
+  return hash;
+}
+
+/** First 12 hex digits once the rest of the text is there. */
+function shortHash(begun: Hash, rest: string): string {
+  return begun.copy().update(rest).digest("hex").slice(0, 12);
 }
 
 /** The last override of a key wins; `dataset=x` and `datasets=x` are one key. */
@@ -301,7 +335,11 @@ function createModelAt(
 /** Every combination of the axes' values, the first axis changing slowest. */
 function combinations(axes: readonly Axis[]): Assignment[][] {
   return axes.reduce<Assignment[][]>(
-    (sofar, { key, values, where }) => sofar.flatMap((list) => values.map((value) => [...list, { key, value, where }])),
+    (sofar, { key, values, where }) => {
+      // The same objects in all combinations: what follows from one is found once.
+      const assignments = values.map((value) => ({ key, value, where }));
+      return sofar.flatMap((list) => assignments.map((each) => [...list, each]));
+    },
     [[]],
   );
 }

@@ -72,9 +72,8 @@ export async function resolveConfig(
     places[group] = chosen.where;
     brought.push(...choice.with);
     const candidates = [...choice.options, ...brought, ...explicit];
-    const { options, setBy } = await resolveOptions(chosen, candidates, groups, registry);
-    const settled = group === "trainer" ? withSelection(options, await task(), candidates) : options;
-    parts[group] = resolvedPart(choice, settled, registry);
+    const { part, setBy } = await resolvePart(chosen, candidates, groups, registry);
+    parts[group] = group === "trainer" ? withSelection(part, await task(), candidates) : part;
     for (const assignment of [...(chosen.by === undefined ? [] : [chosen.by]), ...setBy]) {
       effective.add(assignment);
     }
@@ -89,13 +88,16 @@ export async function resolveConfig(
 }
 
 /** The trainer's options with the metric that chooses the epoch. @throws MerclabError `config` where it fits no task */
-function withSelection(
-  options: Record<string, unknown>,
-  task: Task,
-  assignments: readonly Assignment[],
-): Record<string, unknown> {
+function withSelection(part: ResolvedPart, task: Task, assignments: readonly Assignment[]): ResolvedPart {
+  const known = selections.get(part);
+  if (known?.task === task) {
+    return known.part;
+  }
   try {
-    return { ...options, selectBy: selectionMetric(trainerOptions.parse(options), task) };
+    const selectBy = selectionMetric(trainerOptions.parse(part.options), task);
+    const settled = { ...part, options: { ...part.options, selectBy } };
+    selections.set(part, { task, part: settled });
+    return settled;
   } catch (error) {
     if (!(error instanceof MerclabError)) {
       throw error;
@@ -105,10 +107,20 @@ function withSelection(
   }
 }
 
+const selections = new WeakMap<ResolvedPart, { readonly task: Task; readonly part: ResolvedPart }>();
+
 /** The choice `auto`, or a user's own one of it, as a choice of the engine itself. */
 function standingFor(choice: Choice, engine: string): Choice {
-  return { ...choice, name: choice.name === AUTO_ENGINE ? engine : choice.name, plugin: engine };
+  const known = standIns.get(choice);
+  if (known?.plugin === engine) {
+    return known;
+  }
+  const standIn = { ...choice, name: choice.name === AUTO_ENGINE ? engine : choice.name, plugin: engine };
+  standIns.set(choice, standIn);
+  return standIn;
 }
+
+const standIns = new WeakMap<Choice, Choice>();
 
 /** The first part of `resolveConfig`: which data set, with which options. */
 export async function resolveDataset(
@@ -120,8 +132,8 @@ export async function resolveDataset(
   const explicit = layers.flat();
   const chosen = await chosenDataset(dataset, explicit, groups);
   const { choice } = chosen;
-  const { options } = await resolveOptions(chosen, [...choice.options, ...explicit], groups, registry);
-  return resolvedPart(choice, options, registry);
+  const { part } = await resolvePart(chosen, [...choice.options, ...explicit], groups, registry);
+  return part;
 }
 
 function resolvedPart({ group, plugin }: Choice, options: ResolvedPart["options"], registry: PluginRegistry) {
@@ -178,6 +190,53 @@ async function chooseIn(
   return { choice: await groups.choice(group, name, by?.where), by, where: by?.where };
 }
 
+interface SettledPart {
+  readonly part: ResolvedPart;
+  /** Whose values stand in its options. */
+  readonly setBy: readonly Assignment[];
+}
+
+/** What follows from a list of assignments: its own value, and by the next assignment that of longer lists. */
+interface Remembered {
+  settled: SettledPart | undefined;
+  readonly next: WeakMap<Assignment, Remembered>;
+}
+
+/** By choice, which belongs to one plan's groups: most cells of a study have most of their parts in common. */
+const remembered = new WeakMap<Choice, Remembered>();
+
+/** A choice with the options that assignments to its group give it; the same object for the same assignments. */
+async function resolvePart(
+  chosen: Chosen,
+  assignments: readonly Assignment[],
+  groups: ConfigGroups,
+  registry: PluginRegistry,
+): Promise<SettledPart> {
+  const { choice } = chosen;
+  const own = assignments.filter((assignment) => parsedKey(assignment).group === choice.group);
+  let known = remembered.get(choice) ?? { settled: undefined, next: new WeakMap() };
+  remembered.set(choice, known);
+  for (const assignment of own) {
+    const longer: Remembered = known.next.get(assignment) ?? { settled: undefined, next: new WeakMap() };
+    known.next.set(assignment, longer);
+    known = longer;
+  }
+  if (known.settled === undefined) {
+    const { options, setBy } = await resolveOptions(chosen, own, groups, registry);
+    known.settled = { part: resolvedPart(choice, options, registry), setBy: [...setBy] };
+  }
+  return known.settled;
+}
+
+const keys = new WeakMap<Assignment, ReturnType<typeof parseKey>>();
+
+function parsedKey(assignment: Assignment): ReturnType<typeof parseKey> {
+  const key = keys.get(assignment) ?? parseKey(assignment);
+  keys.set(assignment, key);
+  return key;
+}
+
+/** @param assignments to the choice's group */
 async function resolveOptions(
   { choice, where }: Chosen,
   assignments: readonly Assignment[],
@@ -189,9 +248,9 @@ async function resolveOptions(
   /** By path, the assignment whose value stands there. */
   const setBy = new Map<string, Assignment>();
   for (const assignment of assignments) {
-    const { group, rest } = parseKey(assignment);
-    if (group !== choice.group || rest.length === 0) {
-      continue;
+    const { rest } = parsedKey(assignment);
+    if (rest.length === 0) {
+      continue; // it chose
     }
     const [first = "", ...deeper] = rest;
     // `fusion.lmam.rank` holds where lmam is chosen; a name that is both a choice and an option is read as a choice.

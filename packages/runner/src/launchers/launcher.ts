@@ -56,6 +56,8 @@ export interface Launcher {
    * @throws MerclabError when it does not answer
    */
   poll?(arrays: readonly ArrayFile[]): Promise<ReadonlyMap<string, ReadonlyMap<number, TaskState>>>;
+  /** So many tasks of an array that is submitted run at a time from now on; those that run go on. */
+  setThrottle?(array: ArrayFile, tasks: number): Promise<void>;
   /** Ends tasks, or whole arrays where no indices are given. */
   cancel?(tasks: readonly { readonly array: ArrayFile; readonly indices: readonly number[] | "all" }[]): Promise<void>;
 }

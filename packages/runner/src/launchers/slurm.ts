@@ -68,6 +68,11 @@ export const slurmLauncher = defineLauncher({
       const known = await pollSlurm(arrays.map(({ name }) => name));
       return new Map([...known].map(([name, { tasks }]): [string, ReadonlyMap<number, TaskState>] => [name, tasks]));
     },
+    setThrottle: async ({ jobs = [] }, tasks) => {
+      for (const job of jobs) {
+        await call("scontrol", ["update", `JobId=${job}`, `ArrayTaskThrottle=${tasks}`], MISSING);
+      }
+    },
     cancel: async (tasks) => {
       const ids = tasks.flatMap(({ array, indices }) =>
         (array.jobs ?? []).map((job) => (indices === "all" ? job : `${job}_[${indexText(indices)}]`)),

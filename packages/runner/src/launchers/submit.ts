@@ -10,7 +10,7 @@ import { withdrawCancel } from "../supervisor/cancel-requests.ts";
 import { type ArrayFile, arrayPath, newArray, readArrays, writeArray } from "./array-file.ts";
 import type { Launcher, TrialCommand } from "./launcher.ts";
 import { createLauncher, type LauncherSettings } from "./settings.ts";
-import { LIVE_STATES, type TrialView, viewStudy } from "./trial-states.ts";
+import { LIVE_STATES, type StudyView, type TrialView, viewStudy } from "./trial-states.ts";
 
 export interface SubmitOptions {
   readonly runsFolder: string;
@@ -35,6 +35,8 @@ export interface Submitted {
 
 export interface Submission {
   readonly submitted: readonly Submitted[];
+  /** Arrays that waited already, with the number of tasks at a time that they have now. */
+  readonly throttled: readonly { readonly array: ArrayFile; readonly tasks: number }[];
   /** Where all trials of the study stood before. */
   readonly trials: readonly TrialView[];
 }
@@ -69,7 +71,8 @@ async function submitMissing(
   studyFolder: string,
   { runsFolder, registry, launcher: settings, trialCommand, isDryRun, only }: SubmitOptions,
 ): Promise<Submission> {
-  const { trials, arrays, silent } = await viewStudy(runsFolder, plan.experiment.name, plan.trials);
+  const view = await viewStudy(runsFolder, plan.experiment.name, plan.trials);
+  const { trials, arrays, silent } = view;
   if (silent[0] !== undefined && !isDryRun) {
     const { message } = silent[0];
     throw new MerclabError(
@@ -80,6 +83,7 @@ async function submitMissing(
       },
     );
   }
+  const throttled = await throttleWaiting(view, launcher, settings, isDryRun ? undefined : studyFolder);
   const free = trials
     .filter(({ state, spec }) => state !== "done" && !LIVE_STATES.has(state) && only?.has(spec.id) !== false)
     .map(({ spec }) => spec);
@@ -99,7 +103,40 @@ async function submitMissing(
       submitted.push({ array: done, file, text, trials: specs });
     }
   }
-  return { submitted, trials };
+  return { submitted, throttled, trials };
+}
+
+/**
+ * Arrays of the launcher that wait get the number of tasks at a time that is asked for now, where it is another one.
+ *
+ * @param studyFolder undefined: nothing is done
+ */
+async function throttleWaiting(
+  { trials, arrays }: StudyView,
+  launcher: Launcher,
+  { kind, options: { throttle: tasks } }: LauncherSettings,
+  studyFolder: string | undefined,
+): Promise<Submission["throttled"]> {
+  if (typeof tasks !== "number" || launcher.setThrottle === undefined) {
+    return [];
+  }
+  const waiting = trials.flatMap(({ state, job }) => (state === "waiting" && job !== undefined ? [job] : []));
+  const throttled: { array: ArrayFile; tasks: number }[] = [];
+  for (const array of arrays) {
+    const options = array.launcher.options as LauncherSettings["options"];
+    const hasWaiting = array.jobs?.some((job) => waiting.some((task) => task.startsWith(`${job}_`))) === true;
+    if (array.launcher.kind === kind && hasWaiting && options.throttle !== tasks) {
+      if (studyFolder !== undefined) {
+        await launcher.setThrottle(array, tasks);
+        await writeArray(studyFolder, {
+          ...array,
+          launcher: { ...array.launcher, options: { ...options, throttle: tasks } },
+        });
+      }
+      throttled.push({ array, tasks });
+    }
+  }
+  return throttled;
 }
 
 async function submit(

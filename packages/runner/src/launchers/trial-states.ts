@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { MerclabError } from "@merclab/core";
+import { median } from "simple-statistics";
 import { experimentFolder, readTrial, type StoredTrial, TRIAL_FILES, trialFolder } from "../store/experiment-store.ts";
 import { type JournalRecord, readJournal } from "../store/journal.ts";
 import type { TrialResult, TrialSpec } from "../store/trial-files.ts";
@@ -45,6 +46,10 @@ export interface TrialView {
   readonly epochs: number;
   /** Of the epoch that ended last. */
   readonly last: Extract<JournalRecord, { t: "m" }> | undefined;
+  /** Median of the epochs in the journal; undefined before the first one has ended. */
+  readonly epochSeconds: number | undefined;
+  /** Unix ms of the newest record in the journal, or of when somebody took the trial; undefined where nobody has it. */
+  readonly progressAt: number | undefined;
   readonly result: TrialResult | undefined;
 }
 
@@ -136,8 +141,13 @@ function viewTrial(
   task: Task | undefined,
   isCancelled: boolean,
 ): TrialView {
-  const epochs = readEpochs(folder);
+  const records = readRecords(folder);
+  const epochs = records.filter((record) => record.t === "m");
   const last = epochs.at(-1);
+  const seconds = epochs.map(({ v }) => Number(v["epoch-seconds"])).filter(Number.isFinite);
+  // An attempt that goes on puts in the records of the one before, with their times.
+  const progressAt =
+    holder === undefined ? undefined : Math.max(Date.parse(holder.owner.at), ...records.map(({ ts }) => ts));
   const view = (state: TrialState, detail?: string): TrialView => ({
     spec,
     folder,
@@ -148,6 +158,8 @@ function viewTrial(
     epoch: last?.s ?? 0,
     epochs: Number(spec.config.trainer.options.epochs ?? 1),
     last,
+    epochSeconds: seconds.length === 0 ? undefined : median(seconds),
+    progressAt,
     result: stored?.result,
   });
   if (stored?.result !== undefined) {
@@ -192,9 +204,9 @@ function hasEndedSince(stored: StoredTrial | undefined, { submittedAt }: Task): 
   return endedAt !== undefined && submittedAt !== undefined && Date.parse(endedAt) > Date.parse(submittedAt);
 }
 
-function readEpochs(folder: string): Extract<JournalRecord, { t: "m" }>[] {
+function readRecords(folder: string): JournalRecord[] {
   try {
-    return readJournal(join(folder, TRIAL_FILES.journal)).filter((record) => record.t === "m");
+    return readJournal(join(folder, TRIAL_FILES.journal));
   } catch {
     return []; // torn, on a shared disk
   }

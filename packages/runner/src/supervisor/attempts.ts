@@ -1,7 +1,7 @@
 // `attempts/<k>/`: what a supervised trainer printed, and how it ended.
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readJson, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
+import { readJson, removeUnfinished, TRIAL_FILES, writeJson } from "../store/experiment-store.ts";
 import type { SchedulerJob } from "./scheduler-job.ts";
 
 /** Attempts in a row that may be paused without having trained an epoch. */
@@ -35,6 +35,7 @@ export interface Attempt {
 
 export async function openAttempt(trialFolder: string): Promise<Attempt> {
   const number = 1 + Math.max(0, ...(await attemptNumbers(trialFolder)));
+  await removeUnfinished(attemptFolder(trialFolder, number - 1));
   const folder = attemptFolder(trialFolder, number);
   await mkdir(folder, { recursive: true });
   return { number, folder, stdout: join(folder, "stdout.log"), stderr: join(folder, "stderr.log") };

@@ -2,7 +2,7 @@
 // hosts they run. It names its owner, and is broken when that one is certainly gone: on the same machine by the
 // process, elsewhere when its heartbeat has stopped.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
@@ -59,6 +59,7 @@ export function takeLease(
     writeFileSync(join(prepared, "owner.json"), `${JSON.stringify(owner, null, 2)}\n`);
     for (let attempt = 0; ; attempt++) {
       if (putInPlace(prepared, lease)) {
+        removeRemains(folder);
         return { lease: hold(folder, owner) };
       }
       const seen = readOwner(folder);
@@ -149,6 +150,25 @@ function breakLease(lease: string, token: string | undefined): void {
     return;
   }
   rmSync(aside, { recursive: true, force: true });
+}
+
+/** What those left who were killed while they took, broke or beat for a lease; what belongs to the living stays. */
+function removeRemains(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const isDraft = name.startsWith(`${TRIAL_FILES.heartbeat}.`);
+    if (isDraft || (name.startsWith(`${TRIAL_FILES.lease}.`) && !isInUse(path))) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Whether somebody is about to put this lease in place, or to put it back. */
+function isInUse(lease: string): boolean {
+  const owner = ownerIn(lease);
+  const since = owner === undefined ? statSync(lease, { throwIfNoEntry: false })?.mtimeMs : Date.parse(owner.at);
+  const silentMs = Date.now() - (since ?? 0);
+  return owner === undefined ? silentMs < SILENCE_MS : isAlive(owner, silentMs, undefined);
 }
 
 function readOwner(folder: string): LeaseOwner | undefined {

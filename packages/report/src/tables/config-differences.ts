@@ -1,16 +1,5 @@
-// Names a config by its content, seed and data left out: trials of one cell share it.
-import { createHash } from "node:crypto";
+// Where configs differ, and in what.
 import type { ResolvedConfig } from "@merclab/runner";
-
-/** The seeds of a plan's cell share one object. */
-const hashes = new WeakMap<ResolvedConfig, string>();
-
-/** First 12 hex digits of SHA-256 over the config as JSON with sorted keys. */
-export function configHash(config: ResolvedConfig): string {
-  const hash = hashes.get(config) ?? createHash("sha256").update(canonicalJson(config)).digest("hex").slice(0, 12);
-  hashes.set(config, hash);
-  return hash;
-}
 
 /** Paths at which configs differ, e.g. ["engine.name", "trainer.options.epochs"], sorted. */
 export function differingPaths(configs: readonly ResolvedConfig[]): string[] {
@@ -42,14 +31,6 @@ export function configDifferences(first: ResolvedConfig, second: ResolvedConfig)
     const [a, b] = [one.get(path), other.get(path)];
     return { path, ...(a === undefined ? {} : { first: a }), ...(b === undefined ? {} : { second: b }) };
   });
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === "object" && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
 }
 
 function leavesOf(value: unknown, path: string): [string, string][] {
