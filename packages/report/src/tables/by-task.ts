@@ -42,7 +42,7 @@ export function tableMetrics(
   { metrics }: TableSpec,
   trials: readonly TrialSpec[],
 ): { readonly metrics: readonly MetricName[]; readonly left: readonly MetricName[] } {
-  const tasks = trials.length === 0 ? [SINGLE_LABEL] : trials.map(taskOf);
+  const tasks = trials.length === 0 ? [SINGLE_LABEL] : [...new Set(trials.map(taskOf))];
   const scored = new Set(tasks.flatMap(metricsOfTask));
   const usual = [...new Set(tasks.flatMap(usualMetrics))];
   if (metrics === undefined || trials.length === 0) {
@@ -53,7 +53,8 @@ export function tableMetrics(
 }
 
 function scoredBy(trials: readonly Planned[]): ReadonlySet<MetricName> {
-  return new Set(trials.flatMap(({ spec }) => metricsOfTask(taskOf(spec))));
+  const tasks = new Set(trials.map(({ spec }) => taskOf(spec)));
+  return new Set([...tasks].flatMap(metricsOfTask));
 }
 
 function taskOf({ task }: TrialSpec): Task {

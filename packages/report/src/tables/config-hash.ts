@@ -45,11 +45,19 @@ export function configDifferences(first: ResolvedConfig, second: ResolvedConfig)
 }
 
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === "object" && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
+  return JSON.stringify(withSortedKeys(value));
+}
+
+function withSortedKeys(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map(withSortedKeys);
+  }
+  const source = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(source).sort();
+  return Object.fromEntries(keys.map((key) => [key, withSortedKeys(source[key])]));
 }
 
 function leavesOf(value: unknown, path: string): [string, string][] {

@@ -47,11 +47,12 @@ export function layOutTable(
     groupKey(pickAxes(trial.spec, axes.rows), pickAxes(trial.spec, axes.columns)),
   );
   const groupAt = (row: AxisValues, column: AxisValues) => groups.get(groupKey(row, column)) ?? [];
+  const oneOfEach = [...groups.values()].flatMap(([trial]) => trial ?? []);
   const published = placePublished(spec, {
     rowAxes: axes.rows,
     columnAxes: axes.columns,
-    rowKeys: distinctAxes(trials, axes.rows),
-    columnKeys: distinctAxes(trials, axes.columns),
+    rowKeys: distinctAxes(oneOfEach, axes.rows),
+    columnKeys: distinctAxes(oneOfEach, axes.columns),
     groupAt,
   });
   const wanted = publishedOrder(spec, order);
@@ -70,7 +71,12 @@ export function layOutTable(
     rowKeys,
     columnGroups,
     columns: columnGroups.flatMap(({ columns }) => columns),
-    cells: rowKeys.map((row) => columnGroups.flatMap(({ key, columns }) => columns.map(() => groupAt(row, key)))),
+    cells: rowKeys.map((row) =>
+      columnGroups.flatMap(({ key, columns }) => {
+        const group = groupAt(row, key);
+        return columns.map(() => group);
+      }),
+    ),
     groups: [...groups.values()],
     groupAt,
     publishedAt: published.at,

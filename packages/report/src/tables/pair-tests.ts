@@ -7,6 +7,7 @@ import {
   almostStochasticOrder,
   drawDialogues,
   type Interval,
+  isPairedPAbove,
   mcnemarTest,
   pairedBootstrap,
   pairedEquivalence,
@@ -44,6 +45,8 @@ export interface PairTest {
    * @returns undefined where this pair has nothing to test
    */
   run(pair: Pair, comparisons: number, margin: number | undefined): PairOutcome | undefined;
+  /** Whether p is above a bound, for a test that knows this sooner than p. */
+  isAbove?(bound: number, pair: Pair): boolean;
 }
 
 /** Every table draws the same: equal results give an equal table. */
@@ -71,6 +74,7 @@ export function pairTest({ compare }: Pick<TableSpec, "compare">): PairTest {
             ...(margin === undefined ? {} : { equivalence: pairedEquivalence(first, second, margin) }),
           };
         },
+        isAbove: (bound, { shared: [first, second] }) => isPairedPAbove(bound, first, second),
       };
     case "dialogue-bootstrap":
       return dialogueBootstrap(resamples);

@@ -1,7 +1,8 @@
 // `runs/<experiment>/`: one folder per trial. The folders are the truth; any command can read them at any time.
-import { existsSync, statSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { existsSync, readFile as readWithCallback, statSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
 import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
@@ -173,6 +174,9 @@ function cannotRead(path: string, cause: unknown): MerclabError {
     cause,
   });
 }
+
+/** Takes half of the processor time of the one of `node:fs/promises`, which a table of a thousand files feels. */
+const readFile = promisify(readWithCallback);
 
 /** @returns undefined when there is no such file. @throws MerclabError `storage` */
 export async function readJson<T>(file: string): Promise<T | undefined> {
