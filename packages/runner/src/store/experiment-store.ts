@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { MerclabError } from "@merclab/core/errors";
 import writeFileAtomic from "write-file-atomic";
-import type { TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
+import type { TrialEnvironment, TrialResult, TrialSpec, TrialStatus } from "./trial-files.ts";
 
 export interface StoredTrial {
   readonly folder: string;
@@ -70,6 +70,11 @@ export async function readTrial(folder: string): Promise<StoredTrial> {
     status: await readStatus(folder),
     result: await readJson<TrialResult>(join(folder, TRIAL_FILES.result)),
   };
+}
+
+/** @returns undefined while the trial has not come so far, and in trials of older versions */
+export function readEnvironment(folder: string): Promise<TrialEnvironment | undefined> {
+  return readJson<TrialEnvironment>(join(folder, TRIAL_FILES.environment));
 }
 
 /** undefined as well for the empty file that a power cut may leave. */
