@@ -1,5 +1,13 @@
 // What `exp diff` prints, and its CSV.
-import { type FlipCount, type MethodComparison, type ScoreComparison, scoreHead } from "@merclab/report";
+import {
+  type FlipCount,
+  type MethodComparison,
+  marginOf,
+  type NearCount,
+  type Nearness,
+  type ScoreComparison,
+  scoreHead,
+} from "@merclab/report";
 import { stringify } from "csv-stringify/sync";
 import pc from "picocolors";
 import { columns } from "./output.ts";
@@ -8,7 +16,7 @@ import { columns } from "./output.ts";
 const MOST_LISTED = 20;
 
 export function comparisonText(comparison: MethodComparison): string {
-  const { dataset, names, pairs, config, scores, flips } = comparison;
+  const { dataset, names, pairs, config, scores, flips, nearness } = comparison;
   const [first, second] = names;
   const isSingle = pairs.length === 1;
   const head = isSingle
@@ -29,9 +37,15 @@ export function comparisonText(comparison: MethodComparison): string {
     ]),
     ...(isSingle ? [] : ["(paired t test over seeds, each for itself: not corrected for how many there are)"]),
     "",
+    ...(nearness === undefined ? [] : nearLines(nearness)),
     ...(flips === undefined
-      ? ["Nothing is right or wrong here, or the predictions are not stored: no flips."]
-      : flipLines(comparison, flips)),
+      ? nearness === undefined
+        ? ["The predictions are not stored: no flips."]
+        : []
+      : [
+          ...(nearness === undefined ? [] : ["The sign of the score, as binary accuracy without zero has it:"]),
+          ...flipLines(comparison, flips),
+        ]),
   ].join("\n");
 }
 
@@ -55,10 +69,10 @@ function scoreRow({ metric, first, second, difference = Number.NaN, overSeeds }:
 }
 
 function flipLines(comparison: MethodComparison, flips: NonNullable<MethodComparison["flips"]>): string[] {
-  const { overDialogues } = comparison;
+  const { overDialogues, nearness } = comparison;
   const { total, test, flipped } = flips;
   const parts: [string, readonly FlipCount[] | undefined][] = [
-    ["by class", flips.byClass],
+    [nearness === undefined ? "by class" : "by side of the label", flips.byClass],
     ["by emotion before, same speaker", flips.bySpeakerShift],
     ["by emotion before, anybody", flips.byDialogueShift],
     ["by speaker", flips.bySpeaker?.slice(0, 10)],
@@ -84,6 +98,49 @@ function flipLines(comparison: MethodComparison, flips: NonNullable<MethodCompar
     ...(flipped.length === 0 ? [] : [flippedTable(flips)]),
     ...(flipped.length > MOST_LISTED ? [`… and ${flipped.length - MOST_LISTED} more (--csv FILE)`] : []),
   ];
+}
+
+function nearLines({ utterances, pairs, total, bySide, bySpeaker, byTurn, ranked }: Nearness): string[] {
+  const parts: [string, readonly NearCount[] | undefined][] = [
+    ["by side of the label", bySide],
+    ["by speaker", bySpeaker?.slice(0, 10)],
+    ["by turn", byTurn],
+  ];
+  return [
+    `${utterances} test utterances${pairs === 1 ? "" : `, each counted once per seed (${pairs})`}: ` +
+      `first nearer to the label ${total.firstNearer}, second nearer ${total.secondNearer}`,
+    "",
+    ...parts.flatMap(([what, counts]) => (counts === undefined ? [] : [nearTable(what, counts), ""])),
+    "largest margins, error of second minus error of first (mean over seeds)",
+    columns([
+      ["dialogue", "utterance", "turn", "label", "first", "second", "margin"],
+      ...ranked
+        .slice(0, MOST_LISTED)
+        .map(({ dialogue, utterance, turn, label, first, second, margin }) => [
+          dialogue,
+          utterance,
+          String(turn),
+          label.toFixed(2),
+          first.map((score) => score.toFixed(2)).join(" "),
+          second.map((score) => score.toFixed(2)).join(" "),
+          `${margin > 0 ? "+" : ""}${margin.toFixed(2)}`,
+        ]),
+    ]),
+    ...(ranked.length > MOST_LISTED ? [`… and ${ranked.length - MOST_LISTED} more (--csv FILE)`] : []),
+    "",
+  ];
+}
+
+function nearTable(what: string, counts: readonly NearCount[]): string {
+  return columns([
+    [what, "n", "first nearer", "second nearer", "error of first", "error of second"],
+    ...counts.map(({ name, utterances, firstNearer, secondNearer, firstError, secondError }) => [
+      name,
+      ...[utterances, firstNearer, secondNearer].map(String),
+      firstError.toFixed(3),
+      secondError.toFixed(3),
+    ]),
+  ]);
 }
 
 const SHIFT_WORDS: Readonly<Record<string, string>> = { shift: "another", same: "the same", opening: "none" };
@@ -113,7 +170,11 @@ function flippedTable({ flipped }: NonNullable<MethodComparison["flips"]>): stri
   ]);
 }
 
-/** One line per utterance, data set and pair of runs on which they differ. */
+/**
+ * One line per utterance, data set and pair of runs on which they differ. Of scores these are nearly all: `label`, `first`
+ * and `second` are scores then, `margin` is the error of the second minus that of the first, and `right` tells which one
+ * alone has the sign right.
+ */
 export function flipsCsv(comparisons: readonly MethodComparison[]): string {
   const head = [
     "dataset",
@@ -131,9 +192,14 @@ export function flipsCsv(comparisons: readonly MethodComparison[]): string {
     "first",
     "second",
     "right",
+    "margin",
   ];
-  const rows = comparisons.flatMap(({ dataset, names, pairs, flips }) =>
-    (flips?.flipped ?? []).flatMap((each) =>
+  const rows = comparisons.flatMap((comparison) => {
+    const { dataset, names, pairs, flips, nearness } = comparison;
+    if (nearness !== undefined) {
+      return nearRows(comparison, nearness);
+    }
+    return (flips?.flipped ?? []).flatMap((each) =>
       pairs.flatMap(({ trials }, at) => {
         const [first = "", second = ""] = [each.first[at], each.second[at]];
         const [isFirst, isSecond] = [first === each.label, second === each.label];
@@ -154,10 +220,45 @@ export function flipsCsv(comparisons: readonly MethodComparison[]): string {
                 first,
                 second,
                 isFirst ? "first" : "second",
+                "",
               ],
             ];
       }),
-    ),
-  );
+    );
+  });
   return stringify([head, ...rows], { record_delimiter: "windows" });
+}
+
+function nearRows({ dataset, names, pairs, flips }: MethodComparison, { ranked }: Nearness): (string | number)[][] {
+  const key = ({ dialogue, utterance }: { readonly dialogue: string; readonly utterance: string }) =>
+    JSON.stringify([dialogue, utterance]);
+  const flipped = new Map(flips?.flipped.map((each) => [key(each), each]));
+  return ranked.flatMap((each) =>
+    pairs.flatMap(({ trials }, at) => {
+      const [first = Number.NaN, second = Number.NaN] = [each.first[at], each.second[at]];
+      const margin = marginOf(each.label, first, second);
+      const flip = flipped.get(key(each));
+      const [isFirst, isSecond] = [flip?.first[at] === flip?.label, flip?.second[at] === flip?.label];
+      return margin === 0
+        ? []
+        : [
+            [
+              dataset,
+              each.dialogue,
+              each.utterance,
+              each.turn,
+              each.speaker ?? "",
+              each.label,
+              flip?.speakerShift ?? "",
+              flip?.dialogueShift ?? "",
+              ...names,
+              ...trials,
+              first,
+              second,
+              isFirst === isSecond ? "" : isFirst ? "first" : "second",
+              Number(margin.toFixed(6)),
+            ],
+          ];
+    }),
+  );
 }

@@ -20,6 +20,7 @@ import {
   experimentFolder,
   listExperiments,
   type PairTestName,
+  readEnvironment,
   readExperiment,
   readJson,
   readStudy,
@@ -81,6 +82,8 @@ export interface TableOptions {
   readonly view?: View | undefined;
   /** A confusion matrix for each cell, in place of the tables. */
   readonly confusions?: boolean;
+  /** Reads what each trial ran on as well: its commits are part of where a number comes from. */
+  readonly withProvenance?: boolean;
 }
 
 /** Whose stored runs a name means, and the tables over them where they are not the study's own. */
@@ -102,13 +105,15 @@ export async function findTables(
 export async function compileTables(
   runsFolder: string,
   experiment: string,
-  { withSeconds = true, test, view, confusions = false }: TableOptions = {},
+  { withSeconds = true, test, view, confusions = false, withProvenance = false }: TableOptions = {},
 ): Promise<Table[]> {
   const study = await readStudy(runsFolder, experiment);
   const specs = (view ?? study).tables.map((spec) => changedSpec(spec, { withSeconds, test }));
   const needsPredictions = specs.some((spec) => pairTest(spec).needsPredictions);
   const planned = await Promise.all(
-    study.trials.map((spec) => readPlanned(trialFolder(runsFolder, experiment, spec.id), spec, needsPredictions)),
+    study.trials.map((spec) =>
+      readPlanned(trialFolder(runsFolder, experiment, spec.id), spec, { needsPredictions, withProvenance }),
+    ),
   );
   const order = orderOfAxes(study.trials);
   const command = (wanted: readonly TrialSpec[], cell: readonly TrialSpec[]) =>
@@ -135,13 +140,22 @@ function changedSpec(spec: TableSpec, { withSeconds, test }: TableOptions): Tabl
 }
 
 /** What is stored of a trial, and no file more than a table needs: there may be thousands. */
-async function readPlanned(folder: string, spec: TrialSpec, needsPredictions: boolean): Promise<Planned> {
+async function readPlanned(
+  folder: string,
+  spec: TrialSpec,
+  { needsPredictions, withProvenance }: { readonly needsPredictions: boolean; readonly withProvenance: boolean },
+): Promise<Planned> {
   const result = await readJson<TrialResult>(join(folder, TRIAL_FILES.result));
   if (result === undefined) {
     return { spec, status: await readJson<TrialStatus>(join(folder, TRIAL_FILES.status)) };
   }
   const task: Task = spec.task ?? { type: "single-label", classes: result.classes };
-  return needsPredictions ? { spec, result, predictions: await readTestPredictions(folder, task) } : { spec, result };
+  return {
+    spec,
+    result,
+    ...(withProvenance ? { environment: await readEnvironment(folder) } : {}),
+    ...(needsPredictions ? { predictions: await readTestPredictions(folder, task) } : {}),
+  };
 }
 
 /** Values of every axis as the plan has them: in the order of the experiment file. */

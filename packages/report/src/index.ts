@@ -23,6 +23,7 @@ export {
   type RunPair,
   type Speakers,
 } from "./predictions/flips.ts";
+export { marginOf, type NearCount, type Nearness, type NearUtterance } from "./predictions/nearness.ts";
 export { type PredictedUtterance, readPredictions } from "./predictions/predicted-utterances.ts";
 export {
   type Block,

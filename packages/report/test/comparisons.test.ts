@@ -1,7 +1,7 @@
 // What a table says of its rows: marks only where a test supports them, at the rates that are promised.
 import { drawNormal, foldKey, keyFromSeed } from "@merclab/core";
 import { type TableSpecInput, tableSpec } from "@merclab/runner";
-import { seedsNeeded } from "@merclab/statistics";
+import { holmCorrection, pairedTTest, seedsNeeded } from "@merclab/statistics";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -68,6 +68,39 @@ describe("in simulation", () => {
       return first?.[0]?.comparison?.toBest === undefined && second?.[0]?.comparison?.standing === "behind";
     });
     expect(found / 300).toBeGreaterThanOrEqual(0.8 - 0.046); // 2 standard errors
+  });
+});
+
+describe("the tests of a large table", () => {
+  // Most pairs are settled without their p: what is printed must not tell.
+  it.each([
+    ["hardly any is told apart", 0],
+    ["some are", 0.004],
+    ["most are", 0.05],
+  ])("say the same as if every p were computed: %s", (_, step) => {
+    const rows = Array.from({ length: 24 }, (_, index) =>
+      // One seed less in every fifth row, so that degrees of freedom differ.
+      scores(`l${step}`, index, index % 5 === 0 ? 4 : 5, 0.7 + step * Math.floor(index / 3), 0.003),
+    );
+    const pairs = rows.flatMap((a, i) => rows.slice(i + 1).map((b, j) => ({ i, j: i + 1 + j, a, b })));
+    const p = pairs.map(({ a, b }) => {
+      const seeds = Math.min(a.length, b.length);
+      return pairedTTest(a.slice(0, seeds), b.slice(0, seeds)).p;
+    });
+    const corrected = holmCorrection(p);
+    const table = compile(
+      rows.flatMap((values, index) => method({ fusion: `m${`${index}`.padStart(2, "0")}` }, values)),
+    );
+    const best = table.cells.findIndex(
+      ([cell]) => cell?.comparison !== undefined && cell.comparison.toBest === undefined,
+    );
+    const shown = table.cells.map(([cell]) => cell?.comparison?.toBest);
+    const expected = shown.map((_, row) => {
+      const place = pairs.findIndex(({ i, j }) => (i === best && j === row) || (i === row && j === best));
+      return row === best ? undefined : { p: p[place], corrected: corrected[place] };
+    });
+    expect(shown.map((each) => each && { p: each.p, corrected: each.corrected })).toStrictEqual(expected);
+    expect(table.notes[0]?.text).toContain(`the ${pairs.length} comparisons`);
   });
 });
 

@@ -1,6 +1,8 @@
 import { DEFAULT_TABLE, tableSpec } from "@merclab/runner";
 import { parse } from "csv-parse/sync";
+import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
+import { textWidth } from "../src/formats/text-layout.ts";
 import { compileTable, formatTable, formatTerminal, type Planned, TABLE_FORMATS, type Table } from "../src/index.ts";
 import { createResult, createSpec, createStudy } from "./support.ts";
 
@@ -86,6 +88,14 @@ const TABLES: Readonly<Record<string, () => Table>> = {
   awkward: awkwardTable,
   compared: comparedTable,
 };
+
+describe("the width of a text", () => {
+  it("is what string-width says, for what is measured without it as well", () => {
+    const characters = Array.from({ length: 0x2300 }, (_, code) => `x${String.fromCharCode(code)}`);
+    const texts = ["", "74.08 ± 0.51 [≈,a]", "naïve", "情感", "a\tb", "\u001b[1mbold\u001b[0m", "e\u0301", "👍🏽"];
+    expect([...characters, ...texts].filter((text) => textWidth(text) !== stringWidth(text))).toStrictEqual([]);
+  });
+});
 
 describe("golden files", () => {
   for (const [name, table] of Object.entries(TABLES)) {

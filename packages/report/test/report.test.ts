@@ -200,7 +200,7 @@ describe("a report", () => {
 });
 
 test.each<[Task, string, readonly string[]]>([
-  [{ type: "regression", range: [-3, 3] }, "mae", ["summary", "tables", "stress", "cost", "provenance"]],
+  [{ type: "regression", range: [-3, 3] }, "mae", ["summary", "tables", "flips", "stress", "cost", "provenance"]],
   [
     { type: "multi-label", labels: ["joy", "anger"], threshold: 0.5 },
     "macro-f1",

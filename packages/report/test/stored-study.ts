@@ -5,7 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { drawUniform, foldKey, keyFromSeed, type SingleLabelTask, taskScores } from "@merclab/core";
 import { encodeNpz } from "@merclab/data";
-import { TRIAL_FILES, type TrialResult, type TrialSpec, tableSpec, trialFolder, writeJson } from "@merclab/runner";
+import {
+  TRIAL_FILES,
+  type TrialEnvironment,
+  type TrialResult,
+  type TrialSpec,
+  tableSpec,
+  trialFolder,
+  writeJson,
+} from "@merclab/runner";
 import { createSpec } from "./support.ts";
 
 export interface MadeUpStudy {
@@ -20,6 +28,8 @@ export interface MadeUpStudy {
   readonly utterances?: number;
   /** How much better than chance a method is, from 0 to 1. */
   readonly skill?: (method: string) => number;
+  /** Commits by seed, of checkouts that are not dirty; without it trials tell none. */
+  readonly commitOf?: (seed: number) => string;
   /** Trials that have not run. */
   readonly isMissing?: (method: string, seed: number) => boolean;
 }
@@ -113,6 +123,9 @@ function storeTrial(runs: string, spec: TrialSpec, task: SingleLabelTask, study:
   write("spec", JSON.stringify(spec));
   write("status", JSON.stringify({ state: "done", attempt: 1, pid: 1, startedAt: openedAt, endedAt: openedAt }));
   write("result", JSON.stringify(result));
+  if (study.commitOf !== undefined) {
+    write("environment", JSON.stringify(environmentAt(study.commitOf(spec.seed))));
+  }
   write(
     "journal",
     journal(
@@ -124,6 +137,13 @@ function storeTrial(runs: string, spec: TrialSpec, task: SingleLabelTask, study:
   const shape = [epochs, count, classes.length];
   const data = Float32Array.from(probabilities.flatMap((each) => [...each]));
   write("testProbabilities", encodeNpz({ probabilities: { shape, data, dtype: "f2" } }));
+}
+
+export function environmentAt(commit: string, dirty = false): TrialEnvironment {
+  const git = { commit, dirty };
+  const machine = { host: "here", user: "me", system: "linux", cpu: "one", cores: 1, memory: 1 };
+  const origin = { git, merclab: { version: "0.1.0", git }, machine };
+  return { schema: 1, engine: "wasm", threads: 1, versions: {}, origin };
 }
 
 function rowsOf(labels: readonly number[], width: number, skill: number, key: ReturnType<typeof keyFromSeed>) {

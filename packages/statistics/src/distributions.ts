@@ -8,13 +8,15 @@ import quantile from "@stdlib/stats-base-dists-t-quantile";
 
 export { binomialCdf, chiSquarePdf, normalCdf, normalQuantile, studentCdf };
 
-const quantiles = new Map<string, number>();
+/** By probability and degrees of freedom. */
+const quantiles = new Map<number, Map<number, number>>();
 
 /** Of Student's t. A table asks for few, thousands of times, and each is found by iteration: they are kept. */
 export function studentQuantile(probability: number, degrees: number): number {
-  const key = `${probability} ${degrees}`;
-  const known = quantiles.get(key) ?? quantile(probability, degrees);
-  quantiles.set(key, known);
+  const ofProbability = quantiles.get(probability) ?? new Map<number, number>();
+  quantiles.set(probability, ofProbability);
+  const known = ofProbability.get(degrees) ?? quantile(probability, degrees);
+  ofProbability.set(degrees, known);
   return known;
 }
 

@@ -1,8 +1,8 @@
 // Confidence intervals of a mean over seeds.
-import { foldKey, type Key } from "@merclab/core";
+import type { Key } from "@merclab/core";
 import { mean, quantileSorted, sampleStandardDeviation } from "simple-statistics";
 import { studentQuantile } from "./distributions.ts";
-import { drawIndices } from "./resample.ts";
+import { drawIndices, drawResamples } from "./resample.ts";
 import { checkSample, checkShare } from "./samples.ts";
 
 /** In the unit of the values. */
@@ -43,13 +43,20 @@ export function bootstrapInterval(
   checkSample("bootstrapInterval", values, 2);
   checkShare("bootstrapInterval: level", level);
   const sorted = [...values].sort((a, b) => a - b);
-  const means = Float64Array.from({ length: resamples }, (_, resample) => {
+  const means = new Float64Array(resamples);
+  for (const [resample, indices] of drawResamples(
+    drawIndices,
+    key,
+    sorted.length,
+    sorted.length,
+    resamples,
+  ).entries()) {
     let sum = 0;
-    for (const index of drawIndices(foldKey(key, resample), sorted.length, sorted.length)) {
-      sum += sorted[index] as number;
+    for (let i = 0; i < indices.length; i += 1) {
+      sum += sorted[indices[i] as number] as number;
     }
-    return sum / sorted.length;
-  });
+    means[resample] = sum / sorted.length;
+  }
   const ordered = Array.from(means.sort());
   return { low: quantileSorted(ordered, (1 - level) / 2), high: quantileSorted(ordered, (1 + level) / 2) };
 }

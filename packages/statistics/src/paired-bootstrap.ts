@@ -5,7 +5,7 @@ import { foldKey, type Key } from "@merclab/core";
 import { mean, sampleStandardDeviation } from "simple-statistics";
 import { studentCdf, studentQuantile, twoSidedStudent } from "./distributions.ts";
 import type { Interval } from "./intervals.ts";
-import { drawCounts } from "./resample.ts";
+import { drawCounts, drawResamples } from "./resample.ts";
 import { checkSample, checkShare } from "./samples.ts";
 
 export interface PairedBootstrap {
@@ -55,12 +55,14 @@ export function pairedBootstrap(
   const order = observed
     .map((_, seed) => seed)
     .sort((a, b) => (observed[a] as number) - (observed[b] as number) || compareRows(drawn[a], drawn[b]));
-  const means = Array.from({ length: resamples }, (_, resample) => {
-    const counts = drawCounts(foldKey(key, "seeds", resample), seeds, seeds - 1);
-    return (
-      order.reduce((sum, seed, place) => sum + (counts[place] as number) * (drawn[seed]?.[resample] as number), 0) /
-      (seeds - 1)
-    );
+  const ordered = order.map((seed) => drawn[seed] as ArrayLike<number>);
+  const draws = drawResamples(drawCounts, foldKey(key, "seeds"), seeds, seeds - 1, resamples);
+  const means = draws.map((counts, resample) => {
+    let sum = 0;
+    for (let place = 0; place < seeds; place += 1) {
+      sum += (counts[place] as number) * (ordered[place]?.[resample] as number);
+    }
+    return sum / (seeds - 1);
   });
   const standardError = sampleStandardDeviation(means);
   const difference = mean(order.map((seed) => observed[seed] as number));
@@ -79,7 +81,11 @@ function equivalenceOf(difference: number, standardError: number, margin: number
   return standardError > 0 ? studentCdf(excess / standardError, seeds - 1) : excess < 0 ? 0 : 1;
 }
 
-function compareRows(a: ArrayLike<number> | undefined, b: ArrayLike<number> | undefined): number {
-  const at = Array.from(a ?? []).findIndex((value, i) => value !== b?.[i]);
-  return at < 0 ? 0 : (a?.[at] as number) - (b?.[at] as number);
+function compareRows(a: ArrayLike<number> = [], b: ArrayLike<number> = []): number {
+  for (let i = 0; i < a.length; i += 1) {
+    if (a[i] !== b[i]) {
+      return (a[i] as number) - (b[i] as number);
+    }
+  }
+  return 0;
 }

@@ -36,6 +36,28 @@ export function pairedTTest(a: readonly number[], b: readonly number[], level = 
 }
 
 /**
+ * Whether p of `pairedTTest` is above a bound: told sooner than p itself, which needs the distribution. False as well
+ * where only `pairedTTest` can say: differences that hardly vary, and what it refuses.
+ */
+export function isPairedPAbove(bound: number, a: readonly number[], b: readonly number[]): boolean {
+  checkShare("isPairedPAbove: bound", bound);
+  const n = Math.min(a.length, b.length);
+  let [sum, largest] = [0, 0];
+  for (let i = 0; i < n; i += 1) {
+    sum += (a[i] as number) - (b[i] as number);
+    largest = Math.max(largest, Math.abs(a[i] as number), Math.abs(b[i] as number));
+  }
+  const difference = sum / n;
+  let squares = 0;
+  for (let i = 0; i < n; i += 1) {
+    squares += ((a[i] as number) - (b[i] as number) - difference) ** 2;
+  }
+  const sd = Math.sqrt(squares / (n - 1));
+  const isVaried = n > 1 && a.length === b.length && sd > 1e-9 * largest;
+  return isVaried && (Math.abs(difference) * Math.sqrt(n)) / sd < studentQuantile(1 - bound / 2, n - 1);
+}
+
+/**
  * Two one-sided tests (Schuirmann 1987) that the mean difference lies within ±margin.
  *
  * @param margin in the unit of the values
@@ -60,7 +82,14 @@ function describePairs(what: string, a: readonly number[], b: readonly number[])
   const difference = mean(differences);
   const spread = sampleStandardDeviation(differences);
   // What rounding leaves of differences that are the same is no spread.
-  const largest = Math.max(...a.map(Math.abs), ...b.map(Math.abs));
-  const sd = spread <= 8 * Number.EPSILON * largest ? 0 : spread;
+  const sd = spread <= 8 * Number.EPSILON * Math.max(largestSize(a), largestSize(b)) ? 0 : spread;
   return { n: differences.length, difference, sd, error: sd / Math.sqrt(differences.length) };
+}
+
+function largestSize(values: readonly number[]): number {
+  let largest = 0;
+  for (const value of values) {
+    largest = Math.max(largest, Math.abs(value));
+  }
+  return largest;
 }

@@ -3,7 +3,7 @@
 import { foldKey, type Key } from "@merclab/core";
 import { sampleStandardDeviation } from "simple-statistics";
 import { normalQuantile } from "./distributions.ts";
-import { drawIndices } from "./resample.ts";
+import { drawIndices, drawResamples } from "./resample.ts";
 import { checkSample, checkShare } from "./samples.ts";
 
 /**
@@ -45,15 +45,17 @@ export function almostStochasticOrder(
   checkSample("almostStochasticOrder", second, 2);
   checkShare("almostStochasticOrder: confidence", confidence);
   const observed = violationRatio(first, second);
-  const draw = (values: readonly number[], name: string, resample: number) =>
-    Array.from(
-      drawIndices(foldKey(key, name, resample), values.length, values.length),
-      (index) => values[index] as number,
-    );
+  const drawsOf = ({ length }: readonly number[], name: string) =>
+    drawResamples(drawIndices, foldKey(key, name), length, length, resamples);
   const [a, b] = [first, second].map((values) => [...values].sort((x, y) => x - y)) as [number[], number[]];
-  const drawn = Array.from({ length: resamples }, (_, resample) =>
-    violationRatio(draw(a, "first", resample), draw(b, "second", resample)),
+  const [ofFirst, ofSecond] = [drawsOf(a, "first"), drawsOf(b, "second")];
+  const drawn = ofFirst.map((indices, resample) =>
+    violationRatio(pick(a, indices), pick(b, ofSecond[resample] as Int32Array)),
   );
   const bound = observed + sampleStandardDeviation(drawn) * normalQuantile(confidence, 0, 1);
   return Math.min(1, Math.max(0, bound));
+}
+
+function pick(values: readonly number[], indices: Int32Array): number[] {
+  return Array.from(indices, (index) => values[index] as number);
 }

@@ -8,6 +8,7 @@ import {
   detectableDifference,
   drawDialogues,
   holmCorrection,
+  isPairedPAbove,
   mcnemarTest,
   pairedBootstrap,
   pairedEquivalence,
@@ -111,6 +112,27 @@ describe("the paired t test", () => {
   });
 });
 
+describe("whether p of the paired t test is above a bound", () => {
+  it("is what p says, and never yes where p is at or below the bound", () => {
+    fc.assert(
+      fc.property(pairs, fc.double({ min: 1e-4, max: 0.99, noNaN: true }), (all, bound) => {
+        const [a, b] = columns(all);
+        const { p, sd } = pairedTTest(a, b);
+        const isFar = Math.abs(p - bound) > 1e-9 * bound; // rounding decides nothing that matters
+        fc.pre(isFar);
+        expect(isPairedPAbove(bound, a, b)).toBe(sd > 0 && p > bound);
+      }),
+    );
+  });
+
+  it("leaves to the test what only that can say", () => {
+    expect(isPairedPAbove(0.5, [0.7, 0.8], [0.7, 0.8])).toBe(false); // no spread
+    expect(isPairedPAbove(0.5, [1, 2, 3], [1, 2])).toBe(false);
+    expect(isPairedPAbove(0.5, [1, Number.NaN], [1, 2])).toBe(false);
+    expect(() => isPairedPAbove(1, [1, 2], [2, 1])).toThrow(RangeError);
+  });
+});
+
 describe("equivalence", () => {
   it("is claimed in 5 % of studies where the difference is the margin itself", () => {
     const claimed = share(
@@ -153,6 +175,15 @@ describe("Holm's correction", () => {
         });
       }),
     );
+  });
+
+  it("gives the same without those that are corrected to 1, where their number is told", () => {
+    const all = [0.001, 0.4, 0.02, 0.35, 0.5, 0.6, 0.02];
+    const kept = all.filter((p) => p < 0.35 || p === 0.5); // 3 left out, of at least 1 / 3
+    const whole = holmCorrection(all);
+    const expected = kept.map((p) => whole[all.indexOf(p)]);
+    expect(holmCorrection(kept, all.length)).toStrictEqual(expected);
+    expect(expected).toStrictEqual([0.007, 0.12, 1, 0.12]);
   });
 });
 

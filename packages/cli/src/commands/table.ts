@@ -15,7 +15,7 @@ Examples:
   $ exp table sdt-vs-lmam
   $ exp table sdt-vs-lmam --format latex > table.tex
   $ exp table sdt-vs-lmam --test dialogue-bootstrap
-  $ exp table sdt-vs-lmam --provenance           trials, configs, data and the command behind each cell
+  $ exp table sdt-vs-lmam --provenance           trials, configs, data, commits and the command behind each cell
   $ exp table sdt-vs-lmam --out paper/table.tex  .tex, .md, .csv, .json, .html or .txt
   $ exp table sdt-vs-lmam --check paper/table.tex`;
 
@@ -39,7 +39,7 @@ export function tableCommand(): Command {
     .option("--json", "the same as --format json")
     .addOption(new Option("--test <name>", "compare rows by another test than the study declares").choices(PAIR_TESTS))
     .option("--confusion", "print the confusion matrix of each cell")
-    .option("--provenance", "say where each cell comes from (CSV and JSON always do)")
+    .option("--provenance", "say where each cell comes from (CSV and JSON always do, but for the commits of the code)")
     .addOption(new Option("--out <file>", "write to a file, in the format of its name").conflicts(["format", "json"]))
     .addOption(
       new Option("--check <file>", "fail with what differs if a file is not what --out would write").conflicts([
@@ -62,12 +62,12 @@ async function table(experiment: string, options: TableOptions): Promise<number>
   const file = options.check ?? options.out;
   if (file === undefined) {
     const format = options.json === true ? "json" : options.format;
-    const tables = await compileTables(runs, study, { test, view, confusions });
+    const tables = await compileTables(runs, study, { test, view, confusions, withProvenance });
     printText(tablesText(tables, format, { width: terminalWidth(), withProvenance }));
     return EXIT.done;
   }
   const format = formatOfFile(file);
-  const tables = await compileTables(runs, study, { withSeconds: false, test, view, confusions });
+  const tables = await compileTables(runs, study, { withSeconds: false, test, view, confusions, withProvenance });
   const text = tablesText(tables, format, { withProvenance });
   if (options.check === undefined) {
     await writeTableFile(file, text);

@@ -8,13 +8,15 @@ import type { AxisValues, Table, TableColumn } from "../tables/table.ts";
  * in [0, 1]), `data` (real, synthetic or mixed), `state`, `mean`, `sd` (sample), `mean_low` and `mean_high` (its 95 % interval), `n`, `min`, `max`, how
  * the cell stands to the best one (`standing`; difference `to_best` with its 95 % interval, `p` and `p_corrected`, `effect`, `violation`,
  * `shared_seeds`), `planned`, then ids and hashes with spaces between,
- * `seeds` of the trials, `fingerprints` of the data, `engines`, `versions`, the `source` of a published number, `notes`, the `command` that computes what is
+ * `seeds` of the trials, `fingerprints` of the data, `engines`, `versions`, commits of the `code` where they were read, the `source` of a published number, `notes`, the `command` that computes what is
  * missing, and the one that computes all of the cell again (`refill`). What there is no number for is empty.
  */
 export function formatCsv(table: Table): string {
   const rowAxes = axisNames(table.rows);
   const columnAxes = axisNames(table.columns);
-  const head = [...rowAxes, ...columnAxes, ...FIELDS];
+  const hasCode = table.cells.flat().some(({ provenance }) => provenance.code !== undefined);
+  const fields = FIELDS.filter((field) => field !== "code" || hasCode);
+  const head = [...rowAxes, ...columnAxes, ...fields];
   const texts = new Map(table.notes.map(({ mark, text }) => [mark, text]));
   const records = table.rows.flatMap((row, index) =>
     table.columns.flatMap((column, place) => {
@@ -44,6 +46,7 @@ export function formatCsv(table: Table): string {
           cell.provenance.fingerprints.join(" "),
           cell.provenance.engines.join(" "),
           cell.provenance.versions.join("; "),
+          ...(hasCode ? [cell.provenance.code?.join("; ") ?? ""] : []),
           cell.source ?? "",
           cell.notes.map((mark) => texts.get(mark) ?? mark).join("; "),
           cell.missing?.command ?? "",
@@ -85,6 +88,7 @@ const FIELDS = [
   "fingerprints",
   "engines",
   "versions",
+  "code",
   "source",
   "notes",
   "command",

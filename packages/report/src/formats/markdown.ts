@@ -1,8 +1,8 @@
 // GitHub flavoured Markdown. Its tables have one head line and no spans, so each head says all: group, metric, column.
 import { markdownTable } from "markdown-table";
-import stringWidth from "string-width";
 import type { Table, TableColumn } from "../tables/table.ts";
 import { type CellText, cellText, columnHead, metricHead } from "./cell-text.ts";
+import { textWidth } from "./text-layout.ts";
 
 export function formatMarkdown(table: Table): string {
   const parts = [`**${escapeText(table.title)}**`];
@@ -16,7 +16,7 @@ export function formatMarkdown(table: Table): string {
       }),
     ]);
     const align = [...table.rowHeads.map(() => "l"), ...table.columns.map(() => "r")];
-    parts.push(markdownTable([head, ...body], { align, stringLength: (text) => stringWidth(text) }));
+    parts.push(markdownTable([head, ...body], { align, stringLength: textWidth }));
   }
   parts.push(escapeText(table.caption));
   if (table.notes.length > 0) {

@@ -1,12 +1,13 @@
 // Where each cell comes from, for formats that show a table as text: trials with their seeds, config, data, engine,
-// versions, and the command that computes the cell again. CSV and JSON have all of it in the table itself.
+// versions, commits of the code, and the command that computes the cell again. CSV and JSON have all of it in the table
+// itself.
 import { markdownTable } from "markdown-table";
 import type { Table, TableCell } from "../tables/table.ts";
 import { columnHead } from "./cell-text.ts";
 import type { TableFormat } from "./format-table.ts";
 import { escapeHtml } from "./html.ts";
 
-const HEADS = ["cell", "trials (seed)", "config", "data", "engine", "versions", "command"] as const;
+const HEADS = ["cell", "trials (seed)", "config", "data", "engine", "versions", "code", "command"] as const;
 
 /** Ends in a newline; empty for the formats that need none, and for a table without cells. */
 export function formatProvenance(table: Table, format: TableFormat): string {
@@ -52,7 +53,7 @@ function provenanceRecords(table: Table): string[][] {
 }
 
 function recordOf({ trials, configs, data, provenance, missing }: TableCell): string[] {
-  const { seeds, fingerprints, engines, versions, command } = provenance;
+  const { seeds, fingerprints, engines, versions, code = [], command } = provenance;
   const stored = trials.map((id, place) => `${id} (${seeds[place]})`);
   const absent = missing === undefined ? [] : [`${missing.trials.join(", ")} missing`];
   return [
@@ -61,6 +62,7 @@ function recordOf({ trials, configs, data, provenance, missing }: TableCell): st
     `${fingerprints.join(", ")} (${data})`,
     engines.join(", "),
     versions.join(", "),
+    code.join(", "),
     missing === undefined ? command : missing.command,
   ];
 }

@@ -1,9 +1,8 @@
 // Plain aligned text. A table that is wider than the terminal is cut between metrics into panels that repeat the row
 // labels and the number of seeds. Colour is the caller's.
-import stringWidth from "string-width";
 import type { Table, TableColumn } from "../tables/table.ts";
 import { type CellText, cellText, columnBlocks, columnHead, metricHead } from "./cell-text.ts";
-import { centre, padEnd, padStart, wrap } from "./text-layout.ts";
+import { centre, padEnd, padStart, textWidth, wrap } from "./text-layout.ts";
 
 const GAP = "  ";
 
@@ -111,7 +110,7 @@ function alignParts(texts: readonly CellText[]): string[] {
   const bodies = texts.map(({ value, spread }) =>
     spread === "" ? value : `${value.padStart(valueWidth)} ± ${spread.padStart(spreadWidth)}`,
   );
-  const bodyWidth = Math.max(0, ...bodies.map((body) => stringWidth(body)));
+  const bodyWidth = Math.max(0, ...bodies.map((body) => textWidth(body)));
   const markWidth = Math.max(0, ...marks.map((mark) => mark.length));
   // A value without spread stands under the values that have one.
   const tail = spreadWidth === 0 ? 0 : spreadWidth + 3;
@@ -172,11 +171,11 @@ function printLine(block: Block, text: (strip: Strip) => string): string {
 }
 
 function createStrip(heads: readonly string[], lines: readonly string[], align: Strip["align"]): Strip {
-  return { heads, lines, align, width: Math.max(...[...heads, ...lines].map((text) => stringWidth(text))) };
+  return { heads, lines, align, width: Math.max(...[...heads, ...lines].map((text) => textWidth(text))) };
 }
 
 function createBlock(group: string, metric: string, strips: readonly Strip[]): Block {
-  return { group, metric, strips, width: Math.max(stringWidth(metric), stripsWidth(strips)) };
+  return { group, metric, strips, width: Math.max(textWidth(metric), stripsWidth(strips)) };
 }
 
 function stripsWidth(strips: readonly Strip[]): number {

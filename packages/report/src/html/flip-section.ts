@@ -4,16 +4,13 @@ import { compareMethods, type MethodComparison, pairBySeed, scoreHead } from "..
 import type { FlipCount, Flips, Speakers } from "../predictions/flips.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { figure, type Gallery, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
+import { barLegend, MOST_LISTED, MOST_SPEAKERS } from "./flip-parts.ts";
 import { html, type Markup } from "./markup.ts";
+import { nearMarkup } from "./near-markup.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 
 /** Who spoke in the test part that a trial was scored on; undefined where its data are not to be had. */
 export type SpeakerSource = (trial: StudyTrial) => Promise<Speakers | undefined>;
-
-/** More are one line each in `exp diff --csv`. */
-const MOST_LISTED = 40;
-/** MELD has hundreds of speakers. */
-const MOST_SPEAKERS = 8;
 
 export async function flipSection(
   blocks: readonly ShownBlock[],
@@ -23,7 +20,7 @@ export async function flipSection(
 ): Promise<Section | undefined> {
   const panels = await Promise.all(
     blocks
-      .filter(({ task, ranked }) => task.type !== "regression" && ranked.length > 1)
+      .filter(({ ranked }) => ranked.length > 1)
       .map(async (block) => ({ label: block.dataset, body: await flipPanel(block, gallery, speakersOf, experiment) })),
   );
   return panels.length === 0
@@ -31,7 +28,7 @@ export async function flipSection(
     : {
         id: "flips",
         title: "Flips",
-        body: html`<p class="lead">The two methods with the best means side by side: test utterances that one has right and the other wrong, seed by seed. An emotion shift is an utterance whose label differs from that of the same speaker's utterance before it. Counts add up over seeds.</p>${tabs("Data set", panels)}`,
+        body: html`<p class="lead">The two methods with the best means side by side: test utterances that one has right and the other wrong, seed by seed; of scores, which one is nearer to the label, and whose sign is right. An emotion shift is an utterance whose label differs from that of the same speaker's utterance before it. Counts add up over seeds.</p>${tabs("Data set", panels)}`,
       };
 }
 
@@ -46,15 +43,21 @@ async function flipPanel(
   const names = [first.label, second.label] as const;
   const speakers = pairs[0] === undefined ? undefined : await speakersOf(pairs[0][0]);
   const comparison = await compareMethods({ dataset: block.dataset, task: block.task, names, pairs, speakers });
-  const { flips } = comparison;
-  return flips === undefined
-    ? html`<p class="note">${first.label} and ${second.label} have no seed in common with stored predictions.</p>`
-    : flipMarkup(flips, comparison, gallery, experiment);
+  const { flips, nearness } = comparison;
+  if (flips === undefined && nearness === undefined) {
+    return html`<p class="note">${first.label} and ${second.label} have no seed in common with stored predictions.</p>`;
+  }
+  const near = nearness === undefined ? undefined : nearMarkup(nearness, comparison, gallery, experiment);
+  const sides =
+    flips === undefined || nearness === undefined
+      ? undefined
+      : html`<p class="prose">By the sign of the score, as binary accuracy without zero has it (labels of zero are left out):</p>`;
+  return html`${near}${sides}${flips === undefined ? undefined : flipMarkup(flips, comparison, gallery, experiment)}`;
 }
 
 function flipMarkup(
   flips: Flips,
-  { dataset, names, overDialogues }: MethodComparison,
+  { dataset, names, overDialogues, nearness }: MethodComparison,
   gallery: Gallery,
   experiment: string,
 ): Markup {
@@ -62,7 +65,7 @@ function flipMarkup(
   const { total } = flips;
   const share = (count: number) => `${((100 * count) / Math.max(1, total.utterances)).toFixed(1)} %`;
   const parts: readonly (readonly [string, string, readonly FlipCount[] | undefined])[] = [
-    ["by class", "class", flips.byClass],
+    [nearness === undefined ? "by class" : "by side of the label", "class", flips.byClass],
     ["at emotion shifts of a speaker", "shift", shiftNames(flips.bySpeakerShift)],
     ["at shifts of the dialogue", "dialogue-shift", shiftNames(flips.byDialogueShift)],
     ["by speaker", "speaker", flips.bySpeaker?.slice(0, MOST_SPEAKERS)],
@@ -72,11 +75,10 @@ function flipMarkup(
     if (counts === undefined || counts.length === 0) {
       return [];
     }
-    const widest = Math.max(...counts.flatMap(({ onlyFirst, onlySecond }) => [onlyFirst, onlySecond]));
     return [
       figure(
         html`${what} <span class="aside">${SAID[file]}</span>`,
-        [gallery.add([dataset, "flips", file], drawFlipBars(what, counts, names, widest))],
+        [gallery.add([dataset, "flips", file], drawFlipBars(what, counts, names))],
         countsTable(counts, names, what),
       ),
     ];
@@ -90,7 +92,7 @@ function flipMarkup(
   )} utterances, both are right in ${share(total.both)}, only ${first} in ${share(total.onlyFirst)}, only ${second} in ${share(
     total.onlySecond,
   )}, neither in ${share(total.neither)}.${test}${overDialoguesText(overDialogues, names)}</p>
-<p class="legend"><span><svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" fill="var(--first)" fill-opacity="0.75"/></svg>right only with ${first}</span><span><svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" fill="var(--second)" fill-opacity="0.75"/></svg>right only with ${second}</span></p>
+${barLegend("right only", names)}
 <div class="pictures">${figures}</div>
 ${
   flips.bySpeakerShift === undefined

@@ -1,6 +1,8 @@
 // Where every number comes from: trials, seeds, configs, data, engines, versions, and when the test labels were opened.
 import { configHash } from "@merclab/runner";
 import type { StudyMaterial } from "../study/study-material.ts";
+import { codeStates } from "../tables/code-states.ts";
+import { groupBy } from "../tables/group-by.ts";
 import { listed, numbersTable, rounded, type Section } from "./blocks.ts";
 import { html, type Markup } from "./markup.ts";
 
@@ -24,10 +26,11 @@ export function provenanceSection({ study, trials, blocks }: StudyMaterial): Sec
     ["Data, by hash", html`${data.map((each) => html`<div class="mono">${each}</div>`)}`],
     ["Engines", listed(distinct(trials.map(({ spec }) => spec.config.engine.name)))],
     ["Versions", versions.join(", ") || "no trial is done"],
+    ["Code", html`${codeFacts(trials).map((each) => html`<div class="mono">${each}</div>`)}`],
     ["Seals opened", ends.length === 0 ? "none" : `${ends.length}, from ${moment(ends[0])} to ${moment(ends.at(-1))}`],
     ...study.notices.map((notice): [string, string] => ["Notice", notice]),
   ];
-  const rows = trials.map(({ spec, result, status }) => [
+  const rows = trials.map(({ spec, result, status, environment }) => [
     spec.id,
     String(spec.cell.dataset ?? spec.config.dataset.name),
     names.get(spec.id) ?? "",
@@ -37,6 +40,7 @@ export function provenanceSection({ study, trials, blocks }: StudyMaterial): Sec
     rounded(result?.seconds, 1),
     result?.threads,
     configHash(spec.config),
+    result === undefined ? undefined : codeStates(environment).join(", "),
     result === undefined ? undefined : moment(result.seal.openedAt),
   ]);
   return {
@@ -45,12 +49,22 @@ export function provenanceSection({ study, trials, blocks }: StudyMaterial): Sec
     body: html`<dl class="facts">${facts.map(([term, fact]) => html`<dt>${term}</dt><dd>${fact}</dd>`)}</dl>
 <details class="printed" ${trials.length <= 60 ? html`open` : undefined}><summary>${trials.length === 1 ? "The trial" : `All ${trials.length} trials`}</summary>
 ${numbersTable(
-  ["trial", "data set", "method", "seed", "state", "epoch", "seconds", "threads", "config", "seal opened"],
+  ["trial", "data set", "method", "seed", "state", "epoch", "seconds", "threads", "config", "code", "seal opened"],
   rows,
   "Trials",
 )}</details>
-<p class="note caption">The epoch is the one that validation chose. The config's hash leaves out seed and data. Everything about one trial: exp show TRIAL.</p>`,
+<p class="note caption">The epoch is the one that validation chose. The config's hash leaves out seed and data. The code is the commit that a trial ran with, -dirty where tracked files differed from it. Everything about one trial: exp show TRIAL.</p>`,
   };
+}
+
+/** "merclab 1f2e3d4c5b6a (12 trials)", the most frequent first. */
+function codeFacts(trials: StudyMaterial["trials"]): string[] {
+  const done = trials.filter(({ result }) => result !== undefined);
+  const groups = groupBy(done, ({ environment }) => codeStates(environment).join(", "));
+  const facts = [...groups].sort(([a, one], [b, other]) => other.length - one.length || (a < b ? -1 : 1));
+  return facts.length === 0
+    ? ["no trial is done"]
+    : facts.map(([state, { length }]) => `${state} (${length} ${length === 1 ? "trial" : "trials"})`);
 }
 
 function methodNames(blocks: StudyMaterial["blocks"]): Map<string, string> {

@@ -1,14 +1,24 @@
-// Where two methods disagree: bars to the left are utterances that only the first has right, to the right the second.
+// Where two methods disagree: bars to the left are utterances that only the first has right, or that it is nearer to, to
+// the right the second.
 import { axisX, axisY, barX, gridX, ruleX, text } from "@observablehq/plot";
-import type { FlipCount } from "../predictions/flips.ts";
 import { COLORS, type Drawing, draw, fit, labelRoom } from "./draw.ts";
 
+/** A bar to each side. */
+export interface BarPair {
+  readonly name: string;
+  readonly onlyFirst: number;
+  readonly onlySecond: number;
+}
+
+/** @param said what a bar counts: "right only" with a method, or "nearer" */
 export function drawFlipBars(
   what: string,
-  counts: readonly FlipCount[],
+  counts: readonly BarPair[],
   [first, second]: readonly [string, string],
-  widest: number,
+  said: "right only" | "nearer" = "right only",
 ): Drawing {
+  const widest = Math.max(...counts.flatMap(({ onlyFirst, onlySecond }) => [onlyFirst, onlySecond]));
+  const begin = said === "nearer" ? "Nearer" : "Right only";
   const room = labelRoom(counts.map(({ name }) => name));
   const data = counts.map((each, place) => ({ ...each, place: String(place), left: -each.onlyFirst }));
   const limit = Math.max(1, widest) * 1.45;
@@ -16,7 +26,7 @@ export function drawFlipBars(
     .map(({ name, onlyFirst, onlySecond }) => `${name}: ${onlyFirst} and ${onlySecond}`)
     .join("; ");
   return draw(
-    `Right only with ${first}, and right only with ${second}, ${what}`,
+    `${begin} with ${first}, and ${said} with ${second}, ${what}`,
     `Numbers of utterances with ${first} and with ${second}. ${description}.`,
     {
       height: 24 * data.length + 28,

@@ -23,7 +23,9 @@ import { printedPerStored } from "../tables/comparisons.ts";
 import { type ConfigDifference, configDifferences } from "../tables/config-differences.ts";
 import { dialogueScores } from "../tables/dialogue-scores.ts";
 import { compareRuns, type Flips, type RunPair, type Speakers } from "./flips.ts";
+import { compareErrors, type Nearness } from "./nearness.ts";
 import { predictedUtterances } from "./predicted-utterances.ts";
+import { hasSides, SIDES, sidesOf } from "./sides.ts";
 
 /** In the unit that is printed: per cent where a metric is a share. */
 export interface ScoreComparison {
@@ -43,8 +45,13 @@ export interface MethodComparison {
   readonly pairs: readonly { readonly seeds: readonly [number, number]; readonly trials: readonly [string, string] }[];
   readonly config: readonly ConfigDifference[];
   readonly scores: readonly ScoreComparison[];
-  /** Absent in regression, where nothing is right or wrong, and where no predictions are stored. */
+  /**
+   * Of scores, by their sides: the sign is right or wrong. Absent where no predictions are stored, and for scores that
+   * have no sides.
+   */
   readonly flips?: Flips;
+  /** Of scores alone. */
+  readonly nearness?: Nearness;
   /** Over dialogues and seeds, in the unit that is printed; of two seeds or more. */
   readonly overDialogues?: PairedBootstrap & { readonly metric: MetricName };
 }
@@ -79,7 +86,9 @@ export async function compareMethods({ dataset, task, names, pairs, speakers }: 
   const runs = stored.map(
     ([one, other]): RunPair => ({ first: predictedUtterances(one, task), second: predictedUtterances(other, task) }),
   );
-  const flips = isStored && task.type !== "regression" ? compareRuns(runs, outputNames(task), speakers) : undefined;
+  const flips = isStored ? flipsOf(runs, task, speakers) : undefined;
+  const isScored = isStored && task.type === "regression";
+  const nearness = isScored ? compareErrors(runs, hasSides(task), speakers) : undefined;
   const overDialogues = isStored ? bootstrap(stored, task) : undefined;
   const [pair] = pairs;
   return {
@@ -92,8 +101,17 @@ export async function compareMethods({ dataset, task, names, pairs, speakers }: 
     config: pair === undefined ? [] : configDifferences(pair[0].spec.config, pair[1].spec.config),
     scores: metricsOfTask(task).map((metric) => compareScores(metric, pairs)),
     ...(flips === undefined ? {} : { flips }),
+    ...(nearness === undefined ? {} : { nearness }),
     ...(overDialogues === undefined ? {} : { overDialogues }),
   };
+}
+
+function flipsOf(runs: readonly RunPair[], task: Task, speakers: Speakers | undefined): Flips | undefined {
+  if (task.type !== "regression") {
+    return compareRuns(runs, outputNames(task), speakers);
+  }
+  const sides = runs.map(({ first, second }): RunPair => ({ first: sidesOf(first), second: sidesOf(second) }));
+  return hasSides(task) ? compareRuns(sides, SIDES, speakers) : undefined;
 }
 
 type StoredPair = readonly [TestPredictions, TestPredictions];

@@ -68,10 +68,7 @@ export interface Flips {
 
 /** @throws MerclabError `data` for runs on other utterances */
 export function compareRuns(pairs: readonly RunPair[], classes: readonly string[], speakers?: Speakers): Flips {
-  const reference = pairs[0]?.first ?? [];
-  for (const run of pairs.flatMap(({ first, second }) => [first, second])) {
-    refuseOthers(reference, run);
-  }
+  const reference = refuseOtherRuns(pairs);
   const places = placesOf(reference, speakers);
   const judged = reference.map((truth, at): Judged => {
     const rights = pairs.map(({ first, second }) => [isRight(first[at]), isRight(second[at])] as const);
@@ -116,7 +113,7 @@ export function compareRuns(pairs: readonly RunPair[], classes: readonly string[
       : {}),
     byTurn: inOrder(
       countBy(judged, ({ truth }) => turnRange(truth.turn)),
-      TURN_RANGES.map(({ name }) => name),
+      turnOrder,
     ),
     flipped: judged
       .map((each, at) => ({ each, at }))
@@ -144,6 +141,8 @@ const TURN_RANGES = [
   { name: "41 and later", last: Number.POSITIVE_INFINITY },
 ] as const;
 
+export const turnOrder: readonly string[] = TURN_RANGES.map(({ name }) => name);
+
 interface Place {
   readonly speaker?: string;
   readonly speakerShift?: Shift;
@@ -155,6 +154,15 @@ interface Judged extends Omit<FlipCount, "name" | "utterances"> {
   readonly place: Place;
   /** Whether each method is right, pair by pair. */
   readonly rights: readonly (readonly [boolean, boolean])[];
+}
+
+/** @returns the run that the others are about the same utterances as. @throws MerclabError `data` where one is not */
+export function refuseOtherRuns(pairs: readonly RunPair[]): readonly PredictedUtterance[] {
+  const reference = pairs[0]?.first ?? [];
+  for (const run of pairs.flatMap(({ first, second }) => [first, second])) {
+    refuseOthers(reference, run);
+  }
+  return reference;
 }
 
 function refuseOthers(reference: readonly PredictedUtterance[], run: readonly PredictedUtterance[]): void {
@@ -204,15 +212,15 @@ function addUp(name: string, judged: readonly Judged[]): FlipCount {
 }
 
 /** Those that the order lacks come last. */
-function inOrder(counts: readonly FlipCount[], order: readonly string[]): FlipCount[] {
-  const rank = ({ name }: FlipCount) => {
+export function inOrder<T extends { readonly name: string }>(counts: readonly T[], order: readonly string[]): T[] {
+  const rank = ({ name }: T) => {
     const place = order.indexOf(name);
     return place === -1 ? order.length : place;
   };
   return [...counts].sort((a, b) => rank(a) - rank(b));
 }
 
-function turnRange(turn: number): string {
+export function turnRange(turn: number): string {
   return TURN_RANGES.find(({ last }) => turn <= last)?.name ?? "";
 }
 

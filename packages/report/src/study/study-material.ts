@@ -1,6 +1,6 @@
 // What a report and a comparison are made of: the current plan of a study with everything that is stored of it.
 import type { Task } from "@merclab/core";
-import { readStudy, readTrials, type StudyFile, tableSpec } from "@merclab/runner";
+import { readEnvironment, readStudy, readTrials, type StudyFile, tableSpec } from "@merclab/runner";
 import { axisLabel, rootAxes } from "../tables/axes.ts";
 import { splitByTask } from "../tables/by-task.ts";
 import { layOutTable } from "../tables/layout.ts";
@@ -39,10 +39,16 @@ export interface StudyMaterial {
 export async function readStudyMaterial(runsFolder: string, experiment: string): Promise<StudyMaterial> {
   const study = await readStudy(runsFolder, experiment);
   const stored = new Map((await readTrials(runsFolder, experiment)).map((trial) => [trial.spec.id, trial]));
-  const trials = study.trials.map((spec): StudyTrial => {
-    const trial = stored.get(spec.id);
-    return trial === undefined ? { spec } : { spec, folder: trial.folder, result: trial.result, status: trial.status };
-  });
+  const trials = await Promise.all(
+    study.trials.map(async (spec): Promise<StudyTrial> => {
+      const trial = stored.get(spec.id);
+      if (trial === undefined) {
+        return { spec };
+      }
+      const { folder, result, status } = trial;
+      return { spec, folder, result, status, environment: await readEnvironment(folder) };
+    }),
+  );
   return { study, trials, blocks: blocksOf(trials) };
 }
 

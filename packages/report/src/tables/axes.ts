@@ -88,10 +88,14 @@ export function tableAxes(spec: TableSpec, all: readonly TrialSpec[]): TableAxes
 
 /** Whether trials that are alike on `axes` differ on `axis`. */
 function variesWithin(axis: string, axes: readonly string[], trials: readonly TrialSpec[]): boolean {
+  const values = trials.map((trial) => axisValue(trial, axis) ?? null);
+  if (new Set(values).size < 2) {
+    return false; // spares the grouping for most axes
+  }
   const firstOf = new Map<string, string>();
-  return trials.some((trial) => {
+  return trials.some((trial, place) => {
     const group = JSON.stringify(axes.map((each) => axisValue(trial, each) ?? null));
-    const value = JSON.stringify(axisValue(trial, axis) ?? null);
+    const value = JSON.stringify(values[place]);
     const known = firstOf.get(group) ?? value;
     firstOf.set(group, known);
     return known !== value;

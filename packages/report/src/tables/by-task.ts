@@ -53,7 +53,8 @@ export function tableMetrics(
 }
 
 function scoredBy(trials: readonly Planned[]): ReadonlySet<MetricName> {
-  return new Set([...new Set(trials.map(({ spec }) => taskOf(spec)))].flatMap(metricsOfTask));
+  const tasks = new Set(trials.map(({ spec }) => taskOf(spec)));
+  return new Set([...tasks].flatMap(metricsOfTask));
 }
 
 function taskOf({ task }: TrialSpec): Task {

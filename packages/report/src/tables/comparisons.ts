@@ -74,17 +74,37 @@ export function countComparisons(families: readonly Family[]): number {
 
 /** Every two rows that share two seeds or more; for a test on single runs, every two rows with one seed each. */
 export function testablePairs(families: readonly Family[], seeds: PairTest["seeds"] = 2): Pair[] {
-  return families.flatMap((family) => {
-    const members = family.members.filter(({ values }) => (seeds === 1 ? values.size === 1 : values.size >= seeds));
-    return members.flatMap((first, index) =>
-      members.slice(index + 1).flatMap((second) => {
-        const common = [...first.values.keys()].filter((seed) => second.values.has(seed));
-        const values = ({ values: each }: Member) => common.map((seed) => each.get(seed) as number);
-        const isTestable = seeds === 1 || common.length >= seeds;
-        return isTestable ? [{ family, first, second, shared: [values(first), values(second)] } as const] : [];
-      }),
-    );
-  });
+  const pairs: Pair[] = [];
+  for (const family of families) {
+    const listed = family.members
+      .filter(({ values }) => (seeds === 1 ? values.size === 1 : values.size >= seeds))
+      .map((member) => ({ member, seeds: [...member.values.keys()], scores: [...member.values.values()] }));
+    for (const [index, first] of listed.entries()) {
+      for (const second of listed.slice(index + 1)) {
+        const shared = sharedScores(first, second);
+        if (seeds === 1 || shared[0].length >= seeds) {
+          pairs.push({ family, first: first.member, second: second.member, shared });
+        }
+      }
+    }
+  }
+  return pairs;
+}
+
+/** The values of a member side by side with their seeds: a table has thousands of pairs, and most share all seeds. */
+interface ListedMember {
+  readonly member: Member;
+  readonly seeds: readonly number[];
+  readonly scores: readonly number[];
+}
+
+function sharedScores(first: ListedMember, second: ListedMember): Pair["shared"] {
+  if (first.seeds.length === second.seeds.length && first.seeds.every((seed, place) => seed === second.seeds[place])) {
+    return [first.scores, second.scores];
+  }
+  const common = first.seeds.filter((seed) => second.member.values.has(seed));
+  const values = ({ member }: ListedMember) => common.map((seed) => member.values.get(seed) as number);
+  return [values(first), values(second)];
 }
 
 export interface Comparisons {
@@ -110,8 +130,10 @@ interface Settled {
 export function compareFamilies(families: readonly Family[], spec: TableSpec): Comparisons {
   const margins = marginsOf(spec);
   const test = pairTest(spec);
+  const bestOfFamily = new Map(families.map((family) => [family, bestOf(family, test.seeds)]));
   const candidates = testablePairs(families, test.seeds);
-  const settled = settlePairs(candidates, test, margins);
+  const open = openPairs(candidates, test, margins, bestOfFamily);
+  const settled = settlePairs(open, candidates.length, test, margins);
   const pairs = new Map<Family, Settled[]>(families.map((family) => [family, []]));
   for (const each of settled) {
     pairs.get(each.pair.family)?.push(each);
@@ -119,7 +141,7 @@ export function compareFamilies(families: readonly Family[], spec: TableSpec): C
   const standings = new Map<string, Comparison>();
   for (const family of families) {
     const own = pairs.get(family) ?? [];
-    const best = bestOf(family, test.seeds);
+    const best = bestOfFamily.get(family);
     const others = family.members.filter((member) => member !== best && member.scored > 0);
     const rivals = own.flatMap((each) => {
       const { first, second } = each.pair;
@@ -143,31 +165,60 @@ export function compareFamilies(families: readonly Family[], spec: TableSpec): C
   }
   return {
     test,
-    tests: settled.length,
-    untested: candidates.length - settled.length,
+    tests: candidates.length - open.length + settled.length,
+    untested: open.length - settled.length,
     at: (row, column) => standings.get(cellKey(row, column)),
   };
 }
 
-function settlePairs(candidates: readonly Pair[], test: PairTest, margins: Margins): Settled[] {
-  const tested = candidates.flatMap((pair) => {
-    const outcome = test.run(pair, candidates.length, margins[pair.family.metric]);
+/**
+ * All pairs but those without the best row of their family whose p, corrected, is 1 and changes no other: these count
+ * among the tests, and nothing else of them is ever asked. With n tests, of which half or more have a p above 4 / n, each
+ * of that half is multiplied by their number at least.
+ */
+function openPairs(
+  candidates: readonly Pair[],
+  test: PairTest,
+  margins: Margins,
+  bestOfFamily: ReadonlyMap<Family, Member | undefined>,
+): readonly Pair[] {
+  const bound = 4 / candidates.length;
+  const { isAbove } = test;
+  if (isAbove === undefined || bound >= 1) {
+    return candidates;
+  }
+  const open = candidates.filter((pair) => {
+    const { family, first, second } = pair;
+    const best = bestOfFamily.get(family);
+    return first === best || second === best || margins[family.metric] !== undefined || !isAbove(bound, pair);
+  });
+  return 2 * open.length > candidates.length ? candidates : open;
+}
+
+/** @param tests number of pairs, those included that are settled without: their p, corrected, is 1 */
+function settlePairs(pairs: readonly Pair[], tests: number, test: PairTest, margins: Margins): Settled[] {
+  const tested = pairs.flatMap((pair) => {
+    const outcome = test.run(pair, tests, margins[pair.family.metric]);
     return outcome === undefined ? [] : [{ pair, outcome }];
   });
-  const differs = correctedBy(tested, ({ outcome }) => outcome.p);
-  const equals = correctedBy(tested, ({ outcome }) => outcome.equivalence);
-  return tested.map((each) => ({
-    ...each,
-    corrected: differs.get(each),
-    isEquivalent: (equals.get(each) ?? 1) <= LEVEL,
+  const differs = correctedPlaces(
+    tested.map(({ outcome }) => outcome.p),
+    tests - pairs.length,
+  );
+  const equals = correctedPlaces(tested.map(({ outcome }) => outcome.equivalence));
+  return tested.map(({ pair, outcome }, place) => ({
+    pair,
+    outcome,
+    corrected: differs[place],
+    isEquivalent: (equals[place] ?? 1) <= LEVEL,
   }));
 }
 
-/** Holm's correction over those that have a p. */
-function correctedBy<T>(all: readonly T[], pOf: (each: T) => number | undefined): Map<T, number> {
-  const having = all.filter((each) => pOf(each) !== undefined);
-  const corrected = holmCorrection(having.map((each) => pOf(each) as number));
-  return new Map(having.map((each, index) => [each, corrected[index] as number]));
+/** Holm's correction over those that have a p, each in its place, and over `others` that are corrected to 1. */
+function correctedPlaces(pValues: readonly (number | undefined)[], others = 0): (number | undefined)[] {
+  const known = pValues.filter((p) => p !== undefined);
+  const corrected = holmCorrection(known, known.length + others).values();
+  return pValues.map((p) => (p === undefined ? undefined : corrected.next().value));
 }
 
 /** @param isFirst whether the rival is the first of its pair, and the best row the second */

@@ -208,6 +208,7 @@ function confusionSummary(
   cellOf: (utterance: number) => readonly [number, number] | undefined,
   score: (confusion: ConfusionMatrix) => number,
 ): Summary {
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   return {
     width: classes * classes,
     add: (utterance, sums, at) => {
@@ -216,12 +217,14 @@ function confusionSummary(
         addTo(sums, at + cell[0] * classes + cell[1], 1);
       }
     },
-    finish: (sums) =>
-      score(
-        Array.from({ length: classes }, (_, label) =>
-          Array.from(sums.subarray(label * classes, (label + 1) * classes)),
-        ),
-      ),
+    finish: (sums) => {
+      for (const [label, row] of confusion.entries()) {
+        for (let decision = 0; decision < classes; decision += 1) {
+          row[decision] = sums[label * classes + decision] as number;
+        }
+      }
+      return score(confusion);
+    },
   };
 }
 

@@ -48,11 +48,12 @@ export function layOutTable(
   const keyOf = rememberedPerCell((each) => groupKey(rowOf(each), columnOf(each)));
   const groups = groupBy(trials, (trial) => keyOf(trial.spec));
   const groupAt = (row: AxisValues, column: AxisValues) => groups.get(groupKey(row, column)) ?? [];
+  const representatives = [...groups.values()].flatMap(([trial]) => trial?.spec ?? []);
   const published = placePublished(spec, {
     rowAxes: axes.rows,
     columnAxes: axes.columns,
-    rowKeys: distinctAxes(specs, rowOf),
-    columnKeys: distinctAxes(specs, columnOf),
+    rowKeys: distinctAxes(representatives, rowOf),
+    columnKeys: distinctAxes(representatives, columnOf),
     groupAt,
   });
   const wanted = publishedOrder(spec, order);
@@ -71,7 +72,12 @@ export function layOutTable(
     rowKeys,
     columnGroups,
     columns: columnGroups.flatMap(({ columns }) => columns),
-    cells: rowKeys.map((row) => columnGroups.flatMap(({ key, columns }) => columns.map(() => groupAt(row, key)))),
+    cells: rowKeys.map((row) =>
+      columnGroups.flatMap(({ key, columns }) => {
+        const group = groupAt(row, key);
+        return columns.map(() => group);
+      }),
+    ),
     groups: [...groups.values()],
     groupAt,
     publishedAt: published.at,

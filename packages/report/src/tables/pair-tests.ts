@@ -7,6 +7,7 @@ import {
   almostStochasticOrder,
   drawDialogues,
   type Interval,
+  isPairedPAbove,
   mcnemarTest,
   pairedBootstrap,
   pairedEquivalence,
@@ -44,6 +45,8 @@ export interface PairTest {
    * @returns undefined where this pair has nothing to test
    */
   run(pair: Pair, comparisons: number, margin: number | undefined): PairOutcome | undefined;
+  /** Whether p is above a bound, for a test that knows this sooner than p. */
+  isAbove?(bound: number, pair: Pair): boolean;
 }
 
 /** Every table draws the same: equal results give an equal table. */
@@ -71,6 +74,7 @@ export function pairTest({ compare }: Pick<TableSpec, "compare">): PairTest {
             ...(margin === undefined ? {} : { equivalence: pairedEquivalence(first, second, margin) }),
           };
         },
+        isAbove: (bound, { shared: [first, second] }) => isPairedPAbove(bound, first, second),
       };
     case "dialogue-bootstrap":
       return dialogueBootstrap(resamples);
@@ -114,6 +118,8 @@ export const STOCHASTIC_SEEDS = 20;
 function dialogueBootstrap(resamples: number): PairTest {
   // Scores of a trial on every resample are needed by all of its pairs.
   const scores = new Map<string, { readonly source: DialogueScores; readonly drawn: Float64Array; once: number }>();
+  // Equal texts as one string: thousands of pairs compare them, and each is as long as a test part.
+  const utterances = new Map<string, string>();
   const draws = new Map<number, Float64Array[]>();
   const scoresOf = (family: Family, trial: Planned) => {
     const id = `${trial.spec.id} ${family.metric}`;
@@ -121,7 +127,9 @@ function dialogueBootstrap(resamples: number): PairTest {
     if (known !== undefined || trial.predictions === undefined) {
       return known;
     }
-    const source = dialogueScores(family.metric, taskOf(trial), trial.predictions);
+    const found = dialogueScores(family.metric, taskOf(trial), trial.predictions);
+    const source = { ...found, utterances: utterances.get(found.utterances) ?? found.utterances };
+    utterances.set(source.utterances, source.utterances);
     const count = source.dialogues.length;
     if (count < 2) {
       return undefined;
@@ -153,7 +161,7 @@ function dialogueBootstrap(resamples: number): PairTest {
           return undefined;
         }
         observed.push(a.once - b.once);
-        drawn.push(a.drawn.map((value, resample) => value - (b.drawn[resample] as number)));
+        drawn.push(differences(a.drawn, b.drawn));
       }
       const { difference, interval, p, equivalence, standardError } = pairedBootstrap(observed, drawn, KEY, { margin });
       return {
@@ -165,6 +173,14 @@ function dialogueBootstrap(resamples: number): PairTest {
       };
     },
   };
+}
+
+function differences(a: Float64Array, b: Float64Array): Float64Array {
+  const all = new Float64Array(a.length);
+  for (let i = 0; i < a.length; i += 1) {
+    all[i] = (a[i] as number) - (b[i] as number);
+  }
+  return all;
 }
 
 function taskOf({ spec, result }: Planned): Task {

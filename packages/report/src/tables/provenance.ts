@@ -1,5 +1,6 @@
 // Where the numbers of a cell come from, and what would compute them again.
 import { configHash, type TrialSpec } from "@merclab/runner";
+import { codeStates } from "./code-states.ts";
 import type { Missing, Planned, Provenance, TableCell } from "./table.ts";
 
 export interface Origin extends Pick<TableCell, "trials" | "data" | "configs" | "missing" | "provenance"> {
@@ -41,6 +42,9 @@ function provenanceOf(group: readonly Planned[], command: string): Provenance {
     fingerprints: distinct(group.map(({ spec }) => spec.data.fingerprint)),
     engines: distinct(group.map(({ spec }) => spec.config.engine.name)),
     versions: distinct(versions),
+    ...(done.some((trial) => "environment" in trial)
+      ? { code: distinct(done.flatMap(({ environment }) => codeStates(environment))) }
+      : {}),
     command,
   };
 }

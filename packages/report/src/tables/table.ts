@@ -5,6 +5,7 @@ import type {
   DetailKind,
   ScoreKind,
   TestPredictions,
+  TrialEnvironment,
   TrialResult,
   TrialSpec,
   TrialStatus,
@@ -19,6 +20,8 @@ export interface Planned {
   readonly result?: TrialResult | undefined;
   /** Tells a failed trial from one that has not run. */
   readonly status?: TrialStatus | undefined;
+  /** What its last attempt ran on, where it was read. */
+  readonly environment?: TrialEnvironment | undefined;
   /** Of the test utterances at the selected epoch, for tests that need them. */
   readonly predictions?: TestPredictions | undefined;
 }
@@ -111,6 +114,8 @@ export interface Provenance {
   readonly engines: readonly string[];
   /** Of the packages that the trials ran with, e.g. "onnxruntime-node 1.23.0". */
   readonly versions: readonly string[];
+  /** Commits of the code of the trials that have a result; absent where nobody read them. */
+  readonly code?: readonly string[];
   /** Computes every trial of the cell that is not stored; empty where nothing is planned. */
   readonly command: string;
 }

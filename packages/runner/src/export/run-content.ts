@@ -1,7 +1,13 @@
 // A study as MLflow's runs, without a server: what `exp sync` would send, as data.
 import { join } from "node:path";
 import { type DatasetInput, DEFAULT_LIMITS, type Metric, sanitizeKey } from "mlflow-js-client";
-import { experimentFolder, readTrials, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
+import {
+  experimentFolder,
+  readEnvironment,
+  readTrials,
+  type StoredTrial,
+  TRIAL_FILES,
+} from "../store/experiment-store.ts";
 import { isExperimentRunning } from "../study/lock.ts";
 import { plannedTrials } from "../study/study-file.ts";
 import { readTexts } from "../tracking/artifacts.ts";
@@ -9,7 +15,6 @@ import {
   datasetInput,
   describeStudy,
   ERROR_TAG,
-  readEnvironment,
   type StudyDescription,
   trialEnding,
   trialTags,

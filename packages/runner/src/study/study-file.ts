@@ -135,8 +135,25 @@ export async function removeTrials(
 }
 
 /** @returns undefined when the experiment of the folder never ran */
-export function readStudyFile(folder: string): Promise<StudyFile | undefined> {
-  return readJson<StudyFile>(join(folder, FILE));
+export async function readStudyFile(folder: string): Promise<StudyFile | undefined> {
+  const study = await readJson<StudyFile>(join(folder, FILE));
+  return study === undefined ? undefined : { ...study, trials: shareEqual(study.trials) };
+}
+
+/** Trials of one cell have one config and one task, as in a plan: what is worked out of these is worked out once. */
+function shareEqual(trials: readonly TrialSpec[]): TrialSpec[] {
+  const known = new Map<string, unknown>();
+  const shared = <T>(value: T): T => {
+    const text = JSON.stringify(value);
+    const first = known.get(text) ?? value;
+    known.set(text, first);
+    return first as T;
+  };
+  return trials.map((spec) => ({
+    ...spec,
+    config: shared(spec.config),
+    ...(spec.task === undefined ? {} : { task: shared(spec.task) }),
+  }));
 }
 
 /** Those of the trials that the last run of the experiment planned; all where that is not known. */

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { DatasetInput } from "mlflow-js-client";
 import { originTags } from "../origin/origin.ts";
-import { readJson, readTrials, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
+import { readTrials, type StoredTrial } from "../store/experiment-store.ts";
 import type { TrialEnvironment, TrialSpec } from "../store/trial-files.ts";
 import { readStudyFile, type StudyData } from "../study/study-file.ts";
 import type { JournalLines } from "./journal-lines.ts";
@@ -62,10 +62,6 @@ export function trialTags(spec: TrialSpec, environment: TrialEnvironment | undef
     "mlflow.note.content": spec.title,
     ...(environment === undefined ? {} : environmentTags(environment)),
   };
-}
-
-export function readEnvironment(folder: string): Promise<TrialEnvironment | undefined> {
-  return readJson<TrialEnvironment>(join(folder, TRIAL_FILES.environment));
 }
 
 function environmentTags({ threads, versions, origin }: TrialEnvironment): Record<string, string> {

@@ -13,9 +13,9 @@ import {
   sanitizeKey,
 } from "mlflow-js-client";
 import stringify from "safe-stable-stringify";
-import { readTrial, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
+import { readEnvironment, readTrial, type StoredTrial, TRIAL_FILES } from "../store/experiment-store.ts";
 import { readTexts, shipTexts } from "./artifacts.ts";
-import { datasetInput, ERROR_TAG, readEnvironment, trialEnding, trialTags, unixTime } from "./description.ts";
+import { datasetInput, ERROR_TAG, trialEnding, trialTags, unixTime } from "./description.ts";
 import { RUN_KEY, type StudySite, trialKey } from "./destination.ts";
 import { mayPass } from "./failures.ts";
 import { shortHash } from "./hashes.ts";
