@@ -252,6 +252,27 @@ describe.each([
     );
   });
 
+  it("shows the weights of its last layer in evaluation, and nothing in training", async () => {
+    const { model, encoder, fusion, parameters, inputs } = setup();
+    const shown = await engine.compile((p: Parameters, batch: Inputs) => ({ ...model.shown(p, batch) }))(
+      parameters,
+      inputs,
+    );
+    const letters = Object.keys(WEIGHED[0] ?? {}) as Letters[];
+    expect(Object.keys(shown)).toEqual(letters.map((letter) => `gate.${NAMES[letter]}`));
+    for (const letter of letters) {
+      const theta = row(shown[`gate.${NAMES[letter]}`] as Tensor2D, 0);
+      const factors = WEIGHED[0]?.[letter]?.map((z, i) => ((theta[i] ?? Number.NaN) + 0.7) * z) ?? [];
+      expectClose(factors, WEIGHED[1]?.[letter] ?? []);
+    }
+    const train = engine.compile((p: Parameters, batch: Inputs, source: RandomSource) => {
+      const outputs = fusion.apply(p, encoder.apply(p, batch, {}), batch, { random: source });
+      expect(outputs.shown).toBeUndefined();
+      return { fused: outputs.fused };
+    });
+    await train(parameters, inputs, random);
+  });
+
   it("reproduces log-probabilities, losses, disparity ratios and damping", async () => {
     const { total, terms, shown, logProbabilities } = await evaluate({});
     LOG_PROBABILITIES.forEach((expected, n) => {

@@ -70,7 +70,8 @@ export function weightingSpecs(
 /**
  * One layer.
  *
- * @returns streams of the same shapes, and in training the L1 loss of the mapping networks, a scalar
+ * @returns streams of the same shapes, the weights Θ of their features in these shapes too, and in training the L1 loss of
+ *   the mapping networks, a scalar
  */
 export function weighFeatures(
   parameters: Parameters,
@@ -79,7 +80,7 @@ export function weighFeatures(
   observed: Observed,
   options: WeightingOptions,
   context: Context,
-): { readonly streams: Streams; readonly loss?: Tensor } {
+): { readonly streams: Streams; readonly weights: Streams; readonly loss?: Tensor } {
   const { modalities, layout, present } = observed;
   const factors = modalities.map((modality, j) =>
     coreFactors(parameters, name, j, streams[modality] as Tensor2D, options),
@@ -88,6 +89,7 @@ export function weighFeatures(
     poolCores(factors[j] as Factors, present[modality] as Tensor1D, layout),
   );
   const gated: Record<string, Tensor2D> = {};
+  const weights: Record<string, Tensor2D> = {};
   const gaps: Tensor[] = [];
   modalities.forEach((modality, j) => {
     const z = streams[modality] as Tensor2D;
@@ -97,6 +99,7 @@ export function weighFeatures(
       `${name}.attention.lin_att.${j}.lin`,
       contract(factors[j] as Factors, others, layout),
     );
+    weights[modality] = attention;
     const weighed = add(mul(attention, z), mul(z, options.beta)) as Tensor2D;
     if (context.random !== undefined && options.featureWeight > 0) {
       const wanted = options.mapTarget === "gated" ? weighed : attention;
@@ -107,11 +110,11 @@ export function weighFeatures(
     gated[modality] = dropout(weighed, options.dropout, context, modality);
   });
   if (gaps.length === 0) {
-    return { streams: gated };
+    return { streams: gated, weights };
   }
   const rows = addN(modalities.map((modality) => sum(present[modality] as Tensor1D)));
   const dim = gated[modalities[0] ?? ""]?.shape[1] ?? 1;
-  return { streams: gated, loss: div(addN(gaps), mul(maximum(rows, 1), dim)) };
+  return { streams: gated, weights, loss: div(addN(gaps), mul(maximum(rows, 1), dim)) };
 }
 
 /** The pooled core of each modality in a layer, `[batch, rank, rank]`. */

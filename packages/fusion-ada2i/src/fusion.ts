@@ -46,9 +46,10 @@ function applyLayers(
   const observed = { modalities, present: inputs.present, layout: inputs.layout };
   let streams = given;
   const losses: Tensor[] = [];
+  let weights: Streams = {};
   layers.forEach((layer, l) => {
     const weighed = weighFeatures(parameters, layer, streams, observed, options, contextWithin(context, `layer${l}`));
-    streams = weighed.streams;
+    ({ streams, weights } = weighed);
     losses.push(...(weighed.loss === undefined ? [] : [weighed.loss]));
   });
   // A modality that was not observed adds nothing to the logits of its utterance.
@@ -59,6 +60,10 @@ function applyLayers(
     }),
   );
   const fused = concatLast(modalities.map((modality) => observedStreams[modality] as Tensor2D));
+  if (context.random === undefined) {
+    const shown = Object.fromEntries(Object.entries(weights).map(([modality, theta]) => [`gate.${modality}`, theta]));
+    return { fused, streams: observedStreams, shown };
+  }
   return losses.length === 0
     ? { fused, streams: observedStreams }
     : { fused, streams: observedStreams, losses: { feature: mul(addN(losses), options.featureWeight) } };

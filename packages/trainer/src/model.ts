@@ -32,7 +32,7 @@ import {
   toVisiblePadding,
   withVisiblePadding,
 } from "@merclab/core";
-import { add, addN, matMul, minimum, mul, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, addN, matMul, minimum, mul, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { placeEarly, placeParallel } from "./placement.ts";
 
 /** A loss, and the logits of single modalities where the balancer asks for them. */
@@ -211,7 +211,13 @@ export function assembleModel(
     balancer,
     task,
     logits: (values, inputs, context) => forward(values, inputs, context).logits,
-    shown: (values, inputs) => fuse(encoder, fusion, values, inputs, {}).outputs.shown ?? {},
+    shown: (values, inputs) => {
+      const { shown = {} } = fuse(encoder, fusion, values, inputs, {}).outputs;
+      const pack = (x: Tensor): Tensor => (x.rank === 2 ? fromVisiblePadding(x as Tensor2D, inputs.layout) : x);
+      return fusion.seesPadding === true
+        ? Object.fromEntries(Object.entries(shown).map(([name, x]) => [name, pack(x)]))
+        : shown;
+    },
     loss: (values, inputs, targets, context) => {
       const { outputs, logits, losses } = forward(values, inputs, context);
       const own = objective.loss(values, logits, outputs, targets, contextWithin(context, "objective"));
@@ -265,7 +271,7 @@ function packOutputs(outputs: FusionOutputs, layout: Layout): FusionOutputs {
     mean: pack(mean),
     logVariance: pack(logVariance),
   });
-  const { fused, streams, alone, latent, shown: _, ...rest } = outputs;
+  const { fused, streams, alone, latent, ...rest } = outputs; // what is shown is packed when somebody asks for it
   return {
     ...rest,
     fused: pack(fused),
