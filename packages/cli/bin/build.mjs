@@ -107,6 +107,6 @@ await build({
   sourcesContent: false,
   banner: { js: BANNER },
   plugins: [copiesFrom(copies), leaveNative, keepPlaces],
-  logLevel: "silent",
-});
+  logLevel: "error",
+}).catch(() => process.exit(1)); // what is wrong was printed
 writeFileSync(join(folder, "copies.json"), JSON.stringify(Object.keys(copies)));

@@ -69,7 +69,8 @@ async function build(folder) {
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     if (!existsSync(folder)) {
-      throw error;
+      // Of the build's process: what it printed says more than that it failed.
+      throw error.stderr ? new Error(`the command cannot be built from its sources\n${error.stderr}`) : error;
     }
   }
   removeOld();

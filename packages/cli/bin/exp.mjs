@@ -7,7 +7,10 @@ import { findBuilt } from "./built.mjs";
 /** Names plugins of the user's own: packages/cli/src/user-plugins/settings.ts. */
 const SETTINGS_FILE = "merclab.yaml";
 
-const built = await findBuilt();
+const built = await findBuilt().catch((error) => {
+  console.error(error.message);
+  process.exit(2);
+});
 if (built === undefined) {
   await import("./register.mjs");
   await import("../src/main.ts");

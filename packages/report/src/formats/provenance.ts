@@ -5,7 +5,8 @@ import { markdownTable } from "markdown-table";
 import type { Table, TableCell } from "../tables/table.ts";
 import { columnHead } from "./cell-text.ts";
 import type { TableFormat } from "./format-table.ts";
-import { escapeHtml } from "./html.ts";
+import { plain } from "./html.ts";
+import { html } from "./markup.ts";
 
 const HEADS = ["cell", "trials (seed)", "config", "data", "engine", "versions", "code", "command"] as const;
 
@@ -28,9 +29,10 @@ export function formatProvenance(table: Table, format: TableFormat): string {
       return `${markdownTable([[...HEADS], ...escaped])}\n`;
     }
     case "html": {
-      const head = `<tr>${HEADS.map((name) => `<th scope="col">${name}</th>`).join("")}</tr>`;
-      const body = records.map((record) => `<tr>${record.map((text) => `<td>${escapeHtml(text)}</td>`).join("")}</tr>`);
-      return `<table class="merclab-provenance">\n<caption>Where the numbers come from</caption>\n<thead>\n${head}\n</thead>\n<tbody>\n${body.join("\n")}\n</tbody>\n</table>\n`;
+      const head = html`<tr>${HEADS.map((name) => html`<th scope="col">${name}</th>`)}</tr>`;
+      const body = records.map((record) => html`<tr>${record.map((text) => html`<td>${plain(text)}</td>`)}</tr>\n`);
+      return html`<table class="merclab-provenance">\n<caption>Where the numbers come from</caption>\n<thead>\n${head}\n</thead>\n<tbody>\n${body}</tbody>\n</table>\n`
+        .markup;
     }
   }
 }

@@ -1,7 +1,7 @@
 // Pieces that sections are made of: pictures with the numbers behind them, tables of numbers, tabs.
 
+import { type Content, html, type Markup, trusted } from "../formats/markup.ts";
 import type { Drawing } from "../pictures/draw.ts";
-import { type Content, html, type Markup, trusted } from "./markup.ts";
 
 export interface Section {
   readonly id: string;

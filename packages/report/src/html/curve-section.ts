@@ -1,11 +1,12 @@
 // Learning curves: what the journals wrote while training, and the test part's scores as computed afterwards.
+
+import { html, type Markup, trusted } from "../formats/markup.ts";
 import { type CurveScales, drawLossCurve, drawScoreCurves, type MethodCurves } from "../pictures/learning-curves.ts";
 import { type PredictedUtterance, readPredictions } from "../predictions/predicted-utterances.ts";
 import { overSeeds, readCurves, type TrialCurves } from "../study/curves.ts";
 import type { Method } from "../study/study-material.ts";
 import { printedPerStored } from "../tables/comparisons.ts";
 import { figure, type Gallery, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
-import { html, type Markup, trusted } from "./markup.ts";
 import { leftOut, seedsText } from "./score-sections.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 

@@ -2,6 +2,7 @@
 // the gates or the attention of fusions that show some. The utterances' texts are not shown: their licences forbid it.
 import { outputNames } from "@merclab/core";
 import { SHOWN_DIALOGUES, type ShownTrial } from "@merclab/runner";
+import { html, type Markup } from "../formats/markup.ts";
 import { drawAttention, drawGates, drawLanes, type GateTrack, type Lane, type LaneCell } from "../pictures/dialogue.ts";
 import { SERIES } from "../pictures/draw.ts";
 import type { Speakers } from "../predictions/flips.ts";
@@ -10,7 +11,6 @@ import type { Method, StudyTrial } from "../study/study-material.ts";
 import { groupBy } from "../tables/group-by.ts";
 import { type Gallery, listed, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
 import type { SpeakerSource } from "./flip-section.ts";
-import { html, type Markup } from "./markup.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 
 /** Gates and attention of a trial; undefined where they cannot be had. */

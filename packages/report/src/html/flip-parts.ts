@@ -1,5 +1,5 @@
 // What the parts about two methods side by side have in common.
-import { html, type Markup } from "./markup.ts";
+import { html, type Markup } from "../formats/markup.ts";
 
 /** More are one line each in `exp diff --csv`. */
 export const MOST_LISTED = 40;

@@ -1,11 +1,12 @@
 // Flips between the two methods with the best means: the same that `exp diff` prints.
+
+import { html, type Markup } from "../formats/markup.ts";
 import { drawFlipBars } from "../pictures/flip-bars.ts";
 import { compareMethods, type MethodComparison, pairBySeed, scoreHead } from "../predictions/compare-methods.ts";
 import type { FlipCount, Flips, Speakers } from "../predictions/flips.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { figure, type Gallery, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
 import { barLegend, MOST_LISTED, MOST_SPEAKERS } from "./flip-parts.ts";
-import { html, type Markup } from "./markup.ts";
 import { nearMarkup } from "./near-markup.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 

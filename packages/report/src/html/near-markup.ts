@@ -1,10 +1,11 @@
 // The part of the flips that scores have: which of two methods is nearer to the label, where, and by how much.
+
+import { html, type Markup } from "../formats/markup.ts";
 import { drawFlipBars } from "../pictures/flip-bars.ts";
 import type { MethodComparison } from "../predictions/compare-methods.ts";
 import type { NearCount, Nearness } from "../predictions/nearness.ts";
 import { figure, type Gallery, numbersTable, rounded } from "./blocks.ts";
 import { barLegend, MOST_LISTED, MOST_SPEAKERS } from "./flip-parts.ts";
-import { html, type Markup } from "./markup.ts";
 
 export function nearMarkup(
   nearness: Nearness,

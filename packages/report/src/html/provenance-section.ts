@@ -1,10 +1,10 @@
 // Where every number comes from: trials, seeds, configs, data, engines, versions, and when the test labels were opened.
 import { configHash } from "@merclab/runner";
+import { html, type Markup } from "../formats/markup.ts";
 import type { StudyMaterial } from "../study/study-material.ts";
 import { codeStates } from "../tables/code-states.ts";
 import { groupBy } from "../tables/group-by.ts";
 import { listed, numbersTable, rounded, type Section } from "./blocks.ts";
-import { html, type Markup } from "./markup.ts";
 
 export function provenanceSection({ study, trials, blocks }: StudyMaterial): Section {
   const results = trials.flatMap(({ result }) => result ?? []);

@@ -1,13 +1,13 @@
 // The report of a study: one page that holds everything it shows. Nothing in it depends on when it is written, so the
 // same runs make the same bytes.
 import { readFileSync } from "node:fs";
+import { html, jsonMarkup, type Markup, trusted } from "../formats/markup.ts";
 import type { StudyMaterial } from "../study/study-material.ts";
 import type { Table } from "../tables/table.ts";
 import { createGallery, type Picture, type Section } from "./blocks.ts";
 import { curveSection } from "./curve-section.ts";
 import { dialogueSection, type ShownSource } from "./dialogue-section.ts";
 import { flipSection, type SpeakerSource } from "./flip-section.ts";
-import { html, jsonMarkup, type Markup, trusted } from "./markup.ts";
 import { moment, provenanceSection } from "./provenance-section.ts";
 import { classSection, confusionSection, costSection } from "./score-sections.ts";
 import { shownBlock } from "./scores-of-block.ts";

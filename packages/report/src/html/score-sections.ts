@@ -1,12 +1,12 @@
 // Sections that results alone fill: scores per class, confusion matrices, cost against quality.
 import { outputNames } from "@merclab/core";
 import { describeValues, type Statistics } from "../aggregate/statistics.ts";
+import { html, type Markup } from "../formats/markup.ts";
 import { drawClassBars } from "../pictures/class-bars.ts";
 import { drawConfusion } from "../pictures/confusion.ts";
 import { drawCostQuality, type PricedMethod } from "../pictures/cost-quality.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { figure, type Gallery, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
-import { html, type Markup } from "./markup.ts";
 import { MOST_METHODS, methodScore, type ShownBlock } from "./scores-of-block.ts";
 
 export function classSection(blocks: readonly ShownBlock[], gallery: Gallery): Section | undefined {

@@ -1,10 +1,10 @@
 // Modality stress, where `exp stress` has measured it: what is left of the scores on disturbed test parts.
 import type { Condition, StressedScores, StressFile } from "@merclab/runner";
 import { readStress } from "@merclab/runner";
+import { html, type Markup } from "../formats/markup.ts";
 import { drawStressLines, drawStressSheet, type SheetRow, type StressLine } from "../pictures/stress.ts";
 import { printedPerStored } from "../tables/comparisons.ts";
 import { figure, type Gallery, listed, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
-import { html, type Markup } from "./markup.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 
 interface StressedMethod {

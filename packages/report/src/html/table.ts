@@ -2,8 +2,8 @@
 import { METRICS } from "@merclab/core";
 import { cellText, columnBlocks, columnHead, groupBlocks, metricHead } from "../formats/cell-text.ts";
 import { formatTable } from "../formats/format-table.ts";
+import { type Content, html, type Markup } from "../formats/markup.ts";
 import type { Table, TableCell, TableColumn } from "../tables/table.ts";
-import { type Content, html, type Markup } from "./markup.ts";
 
 /** What the page's buttons copy, by format. */
 export interface TableCopies {

@@ -2,7 +2,7 @@
 // variables, so that a picture follows the theme of the page that it stands in.
 import { type PlotOptions, plot } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { escapeHtml } from "../html/markup.ts";
+import { escapeHtml } from "../formats/markup.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 

@@ -1,6 +1,6 @@
 // A picture as a file of its own: with its title, and with the light colours of the page.
 import { readFileSync } from "node:fs";
-import { escapeHtml } from "../html/markup.ts";
+import { escapeHtml } from "../formats/markup.ts";
 import type { Drawing } from "./draw.ts";
 
 export function standaloneSvg({ title, description, svg }: Drawing): string {
