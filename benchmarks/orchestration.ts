@@ -76,7 +76,8 @@ try {
 function exp(...args: string[]): number {
   const { MLFLOW_TRACKING_URI: _, MERCLAB_DATA: __, ...env } = process.env;
   const started = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, [EXP, ...args], { cwd: folder, env, encoding: "utf8" });
+  const options = { cwd: folder, env, encoding: "utf8", maxBuffer: 1e8 } as const; // a plan of thousands is long
+  const { status, stderr } = spawnSync(process.execPath, [EXP, ...args], options);
   if (status !== 0) {
     throw new Error(`exp ${args.join(" ")} ended with ${status}\n${stderr}`);
   }
