@@ -207,12 +207,7 @@ export function flipsCsv(comparisons: readonly MethodComparison[]): string {
           ? []
           : [
               [
-                dataset,
-                each.dialogue,
-                each.utterance,
-                each.turn,
-                each.speaker ?? "",
-                each.label,
+                ...utteranceColumns(dataset, each),
                 each.speakerShift ?? "",
                 each.dialogueShift,
                 ...names,
@@ -229,6 +224,18 @@ export function flipsCsv(comparisons: readonly MethodComparison[]): string {
   return stringify([head, ...rows], { record_delimiter: "windows" });
 }
 
+interface Compared {
+  readonly dialogue: string;
+  readonly utterance: string;
+  readonly turn: number;
+  readonly speaker?: string | undefined;
+  readonly label: string | number;
+}
+
+function utteranceColumns(dataset: string, { dialogue, utterance, turn, speaker = "", label }: Compared) {
+  return [dataset, dialogue, utterance, turn, speaker, label];
+}
+
 function nearRows({ dataset, names, pairs, flips }: MethodComparison, { ranked }: Nearness): (string | number)[][] {
   const key = ({ dialogue, utterance }: { readonly dialogue: string; readonly utterance: string }) =>
     JSON.stringify([dialogue, utterance]);
@@ -243,12 +250,7 @@ function nearRows({ dataset, names, pairs, flips }: MethodComparison, { ranked }
         ? []
         : [
             [
-              dataset,
-              each.dialogue,
-              each.utterance,
-              each.turn,
-              each.speaker ?? "",
-              each.label,
+              ...utteranceColumns(dataset, each),
               flip?.speakerShift ?? "",
               flip?.dialogueShift ?? "",
               ...names,
