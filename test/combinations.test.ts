@@ -29,7 +29,7 @@ import {
 } from "./support/combinations.ts";
 import { ALL, partsOf } from "./support/contract.ts";
 
-const STEPS = 3;
+const STEPS = 2;
 const TOLERANCE = 1e-4;
 
 const tensorsOf = ({ parameters, optimizer }: TrainState): Tensor[] => [
