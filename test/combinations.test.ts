@@ -121,6 +121,25 @@ describe("combinations of encoder, fusion, objective and balancer", () => {
   }
 });
 
+describe("dialogues of one speaker", () => {
+  const engine = createEagerEngine("wasm");
+  let dataset: Dataset;
+  beforeAll(async () => {
+    await engine.start();
+    const two = await synthetic({});
+    const train = two.splits.train.map((dialogue) => ({ ...dialogue, speakers: dialogue.speakers.map(() => 0) }));
+    dataset = { ...two, numSpeakers: 1, splits: { ...two.splits, train } };
+  });
+
+  for (const encoder of ENCODERS) {
+    it(`are what ${JSON.stringify(encoder)} trains on`, async () => {
+      const name = "of one speaker";
+      const { before, after } = await train({ name, encoder, fusion: ["concat"], reason: undefined }, dataset, engine);
+      expect(after).toBeLessThan(before);
+    });
+  }
+});
+
 describe.each([
   ["cpu", () => createEagerEngine("cpu")],
   ["onnx", () => createOnnxEngine({ threads: 1 })],

@@ -4,6 +4,7 @@ import {
   cast,
   concat,
   customGrad,
+  equal,
   erf,
   type GradSaveFunc,
   gather,
@@ -11,6 +12,7 @@ import {
   mean,
   mul,
   oneHot,
+  reshape,
   rsqrt,
   sigmoid,
   square,
@@ -112,13 +114,15 @@ export function embed(table: Tensor2D, indices: Tensor1D): Tensor2D {
 }
 
 /**
- * One-hot rows in float32. (`oneHot` with that dtype writes integer bits on tfjs 4.22's wasm backend, hence the cast.)
+ * One-hot rows in float32. (`oneHot` with that dtype writes integer bits on tfjs 4.22's wasm backend, hence the cast;
+ * and it refuses a depth of 1, as data sets of one speaker have it.)
  *
  * @param indices `[tokens]` int32
  * @returns `[tokens, depth]`
  */
 export function oneHotRows(indices: Tensor1D, depth: number): Tensor2D {
-  return cast(oneHot(indices, depth), "float32") as Tensor2D;
+  const rows = depth === 1 ? equal(reshape(indices, [-1, 1]), 0) : oneHot(indices, depth);
+  return cast(rows, "float32") as Tensor2D;
 }
 
 /**
