@@ -13,7 +13,8 @@ export {
 } from "./config/engines.ts";
 export { type Experiment, listExperiments, readExperiment, type View } from "./config/experiment.ts";
 export { type Choice, type ConfigGroups, createConfigGroups, GROUPS, type Group } from "./config/groups.ts";
-export { cellId, cellValue, configHash, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
+export { cellId, configHash } from "./config/identity.ts";
+export { cellValue, modelParts, planStudy, type StudyPlan } from "./config/plan.ts";
 export {
   CLASS_SCORES,
   type ClassScoreName,

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cellValue, interleaveSeeds, trialId } from "../src/config/plan.ts";
+import { trialId } from "../src/config/identity.ts";
+import { cellValue, interleaveSeeds } from "../src/config/plan.ts";
 import { createBench, errorOf, SMALL, write } from "./support.ts";
 import { FEATURES, FOLDER, npy } from "./tiny-folder.ts";
 

@@ -1,7 +1,7 @@
 // What the rest of a study costs: time, memory and disk, from trials of the same config that ran, else from a probe,
 // else from the other trials of the study (time) and from what is known of the engine (memory).
 import { mean } from "simple-statistics";
-import { cellId } from "../config/plan.ts";
+import { cellId } from "../config/identity.ts";
 import type { TrialSpec } from "../store/trial-files.ts";
 import type { DiskUse } from "./disk.ts";
 import type { TrialProbe } from "./probe-trial.ts";

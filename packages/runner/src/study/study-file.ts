@@ -3,7 +3,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MerclabError, nearestName } from "@merclab/core";
-import { cellId, type StudyPlan } from "../config/plan.ts";
+import { cellId } from "../config/identity.ts";
+import type { StudyPlan } from "../config/plan.ts";
 import type { TableSpec } from "../config/table-spec.ts";
 import { type Origin, readOrigin } from "../origin/origin.ts";
 import {
