@@ -6,6 +6,7 @@ import {
   type NearCount,
   type Nearness,
   type ScoreComparison,
+  type SpokenUtterance,
   scoreHead,
 } from "@merclab/report";
 import { stringify } from "csv-stringify/sync";
@@ -224,11 +225,7 @@ export function flipsCsv(comparisons: readonly MethodComparison[]): string {
   return stringify([head, ...rows], { record_delimiter: "windows" });
 }
 
-interface Compared {
-  readonly dialogue: string;
-  readonly utterance: string;
-  readonly turn: number;
-  readonly speaker?: string | undefined;
+interface Compared extends SpokenUtterance {
   readonly label: string | number;
 }
 
@@ -237,8 +234,7 @@ function utteranceColumns(dataset: string, { dialogue, utterance, turn, speaker 
 }
 
 function nearRows({ dataset, names, pairs, flips }: MethodComparison, { ranked }: Nearness): (string | number)[][] {
-  const key = ({ dialogue, utterance }: { readonly dialogue: string; readonly utterance: string }) =>
-    JSON.stringify([dialogue, utterance]);
+  const key = ({ dialogue, utterance }: SpokenUtterance) => JSON.stringify([dialogue, utterance]);
   const flipped = new Map(flips?.flipped.map((each) => [key(each), each]));
   return ranked.flatMap((each) =>
     pairs.flatMap(({ trials }, at) => {

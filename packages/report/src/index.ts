@@ -22,6 +22,7 @@ export {
   type Flips,
   type RunPair,
   type Speakers,
+  type SpokenUtterance,
 } from "./predictions/flips.ts";
 export { marginOf, type NearCount, type Nearness, type NearUtterance } from "./predictions/nearness.ts";
 export { type PredictedUtterance, readPredictions } from "./predictions/predicted-utterances.ts";

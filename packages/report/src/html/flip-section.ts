@@ -1,12 +1,11 @@
 // Flips between the two methods with the best means: the same that `exp diff` prints.
-
 import { html, type Markup } from "../formats/markup.ts";
 import { drawFlipBars } from "../pictures/flip-bars.ts";
 import { compareMethods, type MethodComparison, pairBySeed, scoreHead } from "../predictions/compare-methods.ts";
 import type { FlipCount, Flips, Speakers } from "../predictions/flips.ts";
 import type { Method, StudyTrial } from "../study/study-material.ts";
 import { figure, type Gallery, numbersTable, rounded, type Section, tabs } from "./blocks.ts";
-import { barLegend, MOST_LISTED, MOST_SPEAKERS } from "./flip-parts.ts";
+import { barLegend, MOST_LISTED, MOST_SPEAKERS, utteranceTable } from "./flip-parts.ts";
 import { nearMarkup } from "./near-markup.ts";
 import type { ShownBlock } from "./scores-of-block.ts";
 
@@ -161,21 +160,11 @@ function countsTable(counts: readonly FlipCount[], [first, second]: readonly [st
 }
 
 function flippedTable({ flipped, pairs }: Flips, [first, second]: readonly [string, string]): Markup {
-  const hasSpeakers = flipped.some(({ speaker }) => speaker !== undefined);
   const said = (predictions: readonly string[]) => (pairs === 1 ? predictions[0] : countPredictions(predictions));
-  return numbersTable(
-    ["dialogue", "utterance", "turn", ...(hasSpeakers ? ["speaker"] : []), "label", first, second],
-    flipped
-      .slice(0, MOST_LISTED)
-      .map((each) => [
-        each.dialogue,
-        each.utterance,
-        each.turn,
-        ...(hasSpeakers ? [each.speaker] : []),
-        each.label,
-        said(each.first),
-        said(each.second),
-      ]),
+  return utteranceTable(
+    flipped,
+    ["label", first, second],
+    (each) => [each.label, said(each.first), said(each.second)],
     "Utterances on which the methods differ",
   );
 }

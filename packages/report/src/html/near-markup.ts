@@ -1,11 +1,10 @@
 // The part of the flips that scores have: which of two methods is nearer to the label, where, and by how much.
-
 import { html, type Markup } from "../formats/markup.ts";
 import { drawFlipBars } from "../pictures/flip-bars.ts";
 import type { MethodComparison } from "../predictions/compare-methods.ts";
 import type { NearCount, Nearness } from "../predictions/nearness.ts";
 import { figure, type Gallery, numbersTable, rounded } from "./blocks.ts";
-import { barLegend, MOST_LISTED, MOST_SPEAKERS } from "./flip-parts.ts";
+import { barLegend, MOST_LISTED, MOST_SPEAKERS, utteranceTable } from "./flip-parts.ts";
 
 export function nearMarkup(
   nearness: Nearness,
@@ -68,22 +67,16 @@ function nearTable(counts: readonly NearCount[], [first, second]: readonly [stri
 
 /** Predictions are means over seeds here: single ones are in the CSV. */
 function rankedTable({ ranked }: Nearness, [first, second]: readonly [string, string]): Markup {
-  const hasSpeakers = ranked.some(({ speaker }) => speaker !== undefined);
   const mean = (scores: readonly number[]) => rounded(scores.reduce((sum, score) => sum + score, 0) / scores.length);
-  return numbersTable(
-    ["dialogue", "utterance", "turn", ...(hasSpeakers ? ["speaker"] : []), "label", first, second, `nearer by`],
-    ranked
-      .slice(0, MOST_LISTED)
-      .map((each) => [
-        each.dialogue,
-        each.utterance,
-        each.turn,
-        ...(hasSpeakers ? [each.speaker] : []),
-        rounded(each.label),
-        mean(each.first),
-        mean(each.second),
-        `${rounded(Math.abs(each.margin))} (${each.margin < 0 ? second : first})`,
-      ]),
+  return utteranceTable(
+    ranked,
+    ["label", first, second, "nearer by"],
+    (each) => [
+      rounded(each.label),
+      mean(each.first),
+      mean(each.second),
+      `${rounded(Math.abs(each.margin))} (${each.margin < 0 ? second : first})`,
+    ],
     "Utterances with the largest margins",
   );
 }

@@ -29,11 +29,16 @@ export interface FlipCount {
 
 export type Shift = "opening" | "shift" | "same";
 
-export interface FlippedUtterance {
+/** Which utterance, and whose, where that is known. */
+export interface SpokenUtterance {
   readonly dialogue: string;
   readonly utterance: string;
+  /** From 1. */
   readonly turn: number;
   readonly speaker?: string;
+}
+
+export interface FlippedUtterance extends SpokenUtterance {
   readonly label: string;
   /** Against the same speaker's utterance before it; absent where nobody says who spoke. */
   readonly speakerShift?: Shift;

@@ -1,7 +1,15 @@
 // Two methods that predict scores: which is nearer to the label, by how much, and where. Runs are paired by seed; errors
 // are distances to the label in the unit of the target, and a margin is the error of the second minus that of the first.
 import { groupBy } from "../tables/group-by.ts";
-import { inOrder, type RunPair, refuseOtherRuns, type Speakers, turnOrder, turnRange } from "./flips.ts";
+import {
+  inOrder,
+  type RunPair,
+  refuseOtherRuns,
+  type Speakers,
+  type SpokenUtterance,
+  turnOrder,
+  turnRange,
+} from "./flips.ts";
 import { labelSide, SIDES } from "./sides.ts";
 
 /** Some utterances, counted once per pair. */
@@ -16,11 +24,7 @@ export interface NearCount {
   readonly secondNearer: number;
 }
 
-export interface NearUtterance {
-  readonly dialogue: string;
-  readonly utterance: string;
-  readonly turn: number;
-  readonly speaker?: string;
+export interface NearUtterance extends SpokenUtterance {
   /** A score, as are the predictions of each method, pair by pair. */
   readonly label: number;
   readonly first: readonly number[];
