@@ -15,9 +15,10 @@ const ENDLESS = "trainer.epochs=1000000";
 
 let place: Workplace;
 afterEach(async () => {
-  await until(() => place.processes().length === 0, "all processes to end");
-  place.remove();
-});
+  const { processes, remove } = place; // the next test's is another
+  await until(() => processes().length === 0, "all processes to end");
+  remove();
+}, TIMEOUT_MS);
 
 test(
   "command: a few workers share the trials, and exp cancel ends them all",
@@ -68,9 +69,16 @@ test(
     expect(second.stderr).toContain(`${id}  already running: process ${child.pid} on `);
     const trainer = view()?.pid ?? Number.NaN;
     process.kill(trainer, "SIGSTOP");
-    const stalled = await place.exp("watch", "tiny", "--once", "--stalled-after", "0.1");
-    expect(stalled.stderr).toMatch(/^stalled folder {2}\w+ {2}seed \d {2}no progress since \d+ s, after epoch \d+: /m);
-    process.kill(trainer, "SIGCONT");
+    try {
+      // Not at the first look, perhaps: it has to stand still for as long as twenty of its epochs, too.
+      await expect
+        .poll(async () => (await place.exp("watch", "tiny", "--once", "--stalled-after", "0.1")).stderr, {
+          timeout: 60_000,
+        })
+        .toMatch(/^stalled folder {2}\w+ {2}seed \d {2}no progress since \d+ s, after epoch \d+: /m);
+    } finally {
+      process.kill(trainer, "SIGCONT");
+    }
     child.kill("SIGKILL");
     expect((await ended).code).toBe("SIGKILL");
     await until(() => place.processes().length === 0, "the trainer to end with its supervisor");
