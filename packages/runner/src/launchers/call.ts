@@ -7,10 +7,11 @@ const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
 
 /**
+ * @param name what a user knows it by, where that is not the command
  * @returns what it prints
  * @throws MerclabError `config` with what it says, when it is missing, fails or does not end
  */
-export async function call(command: string, args: readonly string[], hint?: string): Promise<string> {
+export async function call(command: string, args: readonly string[], hint?: string, name = command): Promise<string> {
   try {
     const { stdout } = await run(command, args, {
       timeout: TIMEOUT_MS,
@@ -28,6 +29,6 @@ export async function call(command: string, args: readonly string[], hint?: stri
       });
     }
     const said = killed === true ? `no answer within ${TIMEOUT_MS / 1000} s` : (stderr ?? "").trim() || message;
-    throw new MerclabError("config", `${command} failed: ${said}`, { hint, cause });
+    throw new MerclabError("config", `${name} failed: ${said}`, { hint, cause });
   }
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ArrayFile } from "./array-file.ts";
 import { call } from "./call.ts";
 import { jobLines } from "./job-script.ts";
-import { defineLauncher, type Launcher, type TaskState } from "./launcher.ts";
+import { defineLauncher, type Launcher, type Poll, type Submitted, type TaskState } from "./launcher.ts";
 import { shellWord } from "./shell.ts";
 
 /** {name}, but not ${name}, which is the shell's. */
@@ -69,70 +69,109 @@ export const commandLauncher = defineLauncher({
         "",
       ].join("\n"),
     submit: (array, file) => submit(array, file, given),
-    ...(given.poll === undefined ? {} : { poll: (arrays) => poll(arrays, given.poll ?? "", given) }),
+    ...(given.poll === undefined ? {} : { poll: (arrays) => poll(arrays, given) }),
     ...(given.cancel === undefined
       ? {}
       : {
           cancel: async (tasks) => {
             // A worker has many trials: it ends when all of its array are cancelled; single ones are skipped by it.
             const jobs = tasks.flatMap(({ array, indices }) => (indices === "all" ? (array.jobs ?? []) : []));
-            for (const [host, ids] of byHost(jobs)) {
-              await shell(given.cancel ?? "", { jobs: ids.join(" "), host });
+            const failed = await eachHost(jobs, (host, ids) => shell("cancel", given, { jobs: ids.join(" "), host }));
+            if (failed.size > 0) {
+              throw new MerclabError("config", [...failed.values()].map(({ message }) => message).join("; "));
             }
           },
         }),
   }),
 });
 
-async function submit(array: ArrayFile, file: string, given: Options): Promise<string[]> {
+async function submit(array: ArrayFile, file: string, given: Options): Promise<Submitted> {
   const hosts = given.hosts ?? [""];
   const workers = Math.min(array.trials.length, given.workers ?? hosts.length);
   const jobs: string[] = [];
+  const failures: MerclabError[] = [];
   for (let worker = 0; worker < workers; worker++) {
     const host = hosts[worker % hosts.length] ?? "";
-    const log = file.replace(/\.sh$/, `-${worker}.out`);
-    const values = { script: file, name: array.name, log, host, worker: String(worker) };
-    const printed = (await shell(given.submit, values)).trim();
-    const match = new RegExp(given.job).exec(printed);
-    const id = match?.[1] ?? match?.[0];
-    if (id === undefined || id === "") {
-      throw new MerclabError(
-        "config",
-        `no job id in what the command printed: ${JSON.stringify(printed.slice(0, 200))}`,
-        {
-          where: `launcher.submit: ${given.submit}`,
-          hint: `launcher.job, a regular expression, says where it stands; it is ${given.job}`,
-        },
-      );
+    try {
+      const id = await startWorker(array, file, worker, host, given);
+      jobs.push(jobOf(host, id));
+    } catch (error) {
+      failures.push(error as MerclabError);
     }
-    jobs.push(host === "" ? id : `${host} ${id}`);
   }
-  return jobs;
+  if (jobs.length === 0 && failures[0] !== undefined) {
+    throw failures[0];
+  }
+  return { jobs, failures };
+}
+
+/** @returns id of the job */
+async function startWorker(array: ArrayFile, file: string, worker: number, host: string, given: Options) {
+  const log = file.replace(/\.sh$/, `-${worker}.out`);
+  const values = { script: file, name: array.name, log, host, worker: String(worker) };
+  const printed = (await shell("submit", given, values)).trim();
+  const match = new RegExp(given.job).exec(printed);
+  const id = match?.[1] ?? match?.[0];
+  if (id === undefined || id === "") {
+    throw new MerclabError(
+      "config",
+      `no job id in what the command printed: ${JSON.stringify(printed.slice(0, 200))}`,
+      {
+        where: `launcher.submit: ${given.submit}`,
+        hint: `launcher.job, a regular expression, says where it stands; it is ${given.job}`,
+      },
+    );
+  }
+  return id;
 }
 
 /** While a worker of an array lives, it may take any trial of it. */
-async function poll(arrays: readonly ArrayFile[], command: string, given: Options) {
+async function poll(arrays: readonly ArrayFile[], given: Options): Promise<Poll> {
   const alive = new Set<string>();
-  for (const [host, ids] of byHost(arrays.flatMap(({ jobs = [] }) => jobs))) {
-    const lines = (await shell(command, { jobs: ids.join(" "), host })).split("\n");
-    const words = lines.filter((line) => new RegExp(given.alive).test(line)).flatMap((line) => line.split(/\s+/));
-    for (const id of ids.filter((each) => words.includes(each))) {
-      alive.add(host === "" ? id : `${host} ${id}`);
-    }
-  }
-  return new Map(
-    arrays.map(({ name, jobs = [], trials }) => {
-      const living = jobs.filter((job) => alive.has(job));
-      const task: TaskState =
-        living.length === 0
-          ? { state: "ended", detail: "its workers have ended", job: jobs.join(", ") }
-          : { state: "waiting", detail: `for one of ${living.length} workers`, job: living.join(", ") };
-      return [name, new Map(trials.map((_, index) => [index, task] as const))] as const;
-    }),
+  const silent = await eachHost(
+    arrays.flatMap(({ jobs = [] }) => jobs),
+    async (host, ids) => {
+      const lines = (await shell("poll", given, { jobs: ids.join(" "), host })).split("\n");
+      const words = lines.filter((line) => new RegExp(given.alive).test(line)).flatMap((line) => line.split(/\s+/));
+      for (const id of ids.filter((each) => words.includes(each))) {
+        alive.add(jobOf(host, id));
+      }
+    },
   );
+  const tasks = arrays.map(({ name, jobs = [], trials }) => {
+    const living = jobs.filter((job) => alive.has(job));
+    const unheard = [...byHost(jobs).keys()].filter((host) => silent.has(host));
+    const task: TaskState =
+      living.length > 0
+        ? {
+            state: "waiting",
+            detail: living.length === 1 ? "for its worker" : `for one of ${living.length} workers`,
+            job: living.join(", "),
+          }
+        : unheard.length > 0
+          ? { state: "unknown", detail: `no answer from ${unheard.join(", ")}`, job: jobs.join(", ") }
+          : { state: "ended", detail: "its workers have ended", job: jobs.join(", ") };
+    return [name, new Map(trials.map((_, index) => [index, task] as const))] as const;
+  });
+  return { tasks: new Map(tasks), silent: [...silent.values()] };
 }
 
-/** Jobs as they are stored, `<host> <id>` or `<id>`, by host. */
+/** All at once: one that does not answer takes its time. */
+async function eachHost(jobs: readonly string[], use: (host: string, ids: readonly string[]) => Promise<unknown>) {
+  const failed = new Map<string, MerclabError>();
+  await Promise.all(
+    [...byHost(jobs)].map(([host, ids]) =>
+      use(host, ids).catch((error: unknown) => failed.set(host, error as MerclabError)),
+    ),
+  );
+  return failed;
+}
+
+/** As it is stored. */
+function jobOf(host: string, id: string): string {
+  return host === "" ? id : `${host} ${id}`;
+}
+
 function byHost(jobs: readonly string[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const job of jobs) {
@@ -142,10 +181,12 @@ function byHost(jobs: readonly string[]): Map<string, string[]> {
   return found;
 }
 
-function shell(command: string, values: Readonly<Record<string, string>>): Promise<string> {
+function shell(option: "submit" | "poll" | "cancel", given: Options, values: Readonly<Record<string, string>>) {
   // Ids stay separate words.
   const word = (name: string) => (name === "jobs" ? (values.jobs ?? "") : shellWord(values[name] ?? ""));
-  return call("sh", ["-c", command.replaceAll(PLACEHOLDER, (_, name: string) => word(name))]);
+  const command = (given[option] ?? "").replaceAll(PLACEHOLDER, (_, name: string) => word(name));
+  const name = values.host === "" ? `launcher.${option}` : `launcher.${option} on ${values.host}`;
+  return call("sh", ["-c", command], undefined, name);
 }
 
 function placeholders(text: string): string[] {

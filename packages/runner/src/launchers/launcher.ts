@@ -1,5 +1,6 @@
 // What takes trials somewhere else: it renders what is to be submitted, submits it, and says what became of it. Where a
 // trial stands is in its folder; a launcher only knows what still waits or runs.
+import type { MerclabError } from "@merclab/core/errors";
 import type { z } from "zod";
 import type { ArrayFile } from "./array-file.ts";
 
@@ -27,11 +28,26 @@ export interface JobTemplate {
 }
 
 export interface TaskState {
-  /** `ended` says nothing about success: the trial's folder does. */
-  readonly state: "waiting" | "running" | "ended";
+  /** `ended` says nothing about success: the trial's folder does; `unknown`: whoever could tell does not answer. */
+  readonly state: "waiting" | "running" | "ended" | "unknown";
   /** In the scheduler's words: "PENDING (Resources)", "OUT_OF_MEMORY". */
   readonly detail: string;
   readonly job: string;
+}
+
+/** What became of a submission. */
+export interface Submitted {
+  /** As the scheduler calls them. */
+  readonly jobs: readonly string[];
+  /** Why some are not there; the others train all trials. */
+  readonly failures: readonly MerclabError[];
+}
+
+export interface Poll {
+  /** By array name and index. A task that is missing may have ended long ago, or not be known yet. */
+  readonly tasks: ReadonlyMap<string, ReadonlyMap<number, TaskState>>;
+  /** Parts of the scheduler that did not answer, one host of several, say. */
+  readonly silent: readonly MerclabError[];
 }
 
 export interface Launcher {
@@ -41,21 +57,16 @@ export interface Launcher {
   maxArraySize(): Promise<number>;
   /** The script or manifest of an array. */
   render(template: JobTemplate): string;
-  /** Absent where a user applies what was rendered. @returns ids of the jobs */
-  submit?(array: ArrayFile, file: string): Promise<readonly string[]>;
+  /** Absent where a user applies what was rendered. @throws MerclabError where nothing was submitted */
+  submit?(array: ArrayFile, file: string): Promise<Submitted>;
   /**
    * The jobs of arrays whose submission was not recorded, by the arrays' names; absent where the scheduler cannot be asked.
    *
    * @throws MerclabError when it does not answer
    */
   find?(arrays: readonly ArrayFile[]): Promise<ReadonlyMap<string, readonly string[]>>;
-  /**
-   * What the scheduler knows, asked once for all: states by array name and index. A task that is missing may have ended
-   * long ago, or not be known yet.
-   *
-   * @throws MerclabError when it does not answer
-   */
-  poll?(arrays: readonly ArrayFile[]): Promise<ReadonlyMap<string, ReadonlyMap<number, TaskState>>>;
+  /** What the scheduler knows, asked once for all. @throws MerclabError when it does not answer */
+  poll?(arrays: readonly ArrayFile[]): Promise<Poll>;
   /** So many tasks of an array that is submitted run at a time from now on; those that run go on. */
   setThrottle?(array: ArrayFile, tasks: number): Promise<void>;
   /** Ends tasks, or whole arrays where no indices are given. */

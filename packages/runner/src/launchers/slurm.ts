@@ -3,7 +3,7 @@ import { MerclabError } from "@merclab/core";
 import { z } from "zod";
 import { call } from "./call.ts";
 import { jobLines } from "./job-script.ts";
-import { defineLauncher, type JobTemplate, type Launcher, type TaskState } from "./launcher.ts";
+import { defineLauncher, type JobTemplate, type Launcher } from "./launcher.ts";
 import { indexText, pollSlurm } from "./slurm-queue.ts";
 import { slurmSeconds } from "./slurm-time.ts";
 
@@ -58,7 +58,7 @@ export const slurmLauncher = defineLauncher({
       if (!/^\d+$/.test(id)) {
         throw new MerclabError("config", `sbatch answered "${id}", which is no job id`);
       }
-      return [id];
+      return { jobs: [id], failures: [] };
     },
     find: async (arrays) => {
       const known = await pollSlurm(arrays.map(({ name }) => name));
@@ -66,7 +66,7 @@ export const slurmLauncher = defineLauncher({
     },
     poll: async (arrays) => {
       const known = await pollSlurm(arrays.map(({ name }) => name));
-      return new Map([...known].map(([name, { tasks }]): [string, ReadonlyMap<number, TaskState>] => [name, tasks]));
+      return { tasks: new Map([...known].map(([name, { tasks }]) => [name, tasks] as const)), silent: [] };
     },
     setThrottle: async ({ jobs = [] }, tasks) => {
       for (const job of jobs) {

@@ -31,6 +31,8 @@ export interface Submitted {
   readonly file: string;
   readonly text: string;
   readonly trials: readonly TrialSpec[];
+  /** Why some of its jobs are not there; the others train all its trials. */
+  readonly failures: readonly MerclabError[];
 }
 
 export interface Submission {
@@ -39,6 +41,8 @@ export interface Submission {
   readonly throttled: readonly { readonly array: ArrayFile; readonly tasks: number }[];
   /** Where all trials of the study stood before. */
   readonly trials: readonly TrialView[];
+  /** Who did not answer: what they may have was left alone. */
+  readonly silent: readonly MerclabError[];
 }
 
 /**
@@ -73,20 +77,21 @@ async function submitMissing(
 ): Promise<Submission> {
   const view = await viewStudy(runsFolder, plan.experiment.name, plan.trials);
   const { trials, arrays, silent } = view;
-  if (silent[0] !== undefined && !isDryRun) {
+  const free = trials
+    .filter(({ state, spec }) => state !== "done" && !LIVE_STATES.has(state) && only?.has(spec.id) !== false)
+    .map(({ spec }) => spec);
+  if (silent[0] !== undefined && !isDryRun && free.length === 0 && trials.some(({ state }) => state === "unknown")) {
     const { message } = silent[0];
+    const { name } = plan.experiment;
     throw new MerclabError(
       "config",
       `what was submitted before may still run, and the scheduler is silent: ${message}`,
       {
-        hint: "Try again when it answers: nothing is submitted twice blindly.",
+        hint: `Try again when it answers: nothing is submitted twice blindly. Should it never, "exp cancel ${name}" gives up what it had.`,
       },
     );
   }
   const throttled = await throttleWaiting(view, launcher, settings, isDryRun ? undefined : studyFolder);
-  const free = trials
-    .filter(({ state, spec }) => state !== "done" && !LIVE_STATES.has(state) && only?.has(spec.id) !== false)
-    .map(({ spec }) => spec);
   const submitted: Submitted[] = [];
   let number = Math.max(0, ...arrays.map((array) => array.number));
   if (free.length > 0) {
@@ -99,11 +104,11 @@ async function submitMissing(
       const path = arrayPath(studyFolder, number);
       const file = `${path}.${launcher.extension}`;
       const text = launcher.render({ array, folder: studyFolder, path, command: trialCommand });
-      const done = isDryRun ? array : await submit(launcher, studyFolder, array, file, text);
-      submitted.push({ array: done, file, text, trials: specs });
+      const done = isDryRun ? { array, failures: [] } : await submit(launcher, studyFolder, array, file, text);
+      submitted.push({ ...done, file, text, trials: specs });
     }
   }
-  return { submitted, throttled, trials };
+  return { submitted, throttled, trials, silent };
 }
 
 /**
@@ -145,7 +150,7 @@ async function submit(
   array: ArrayFile,
   file: string,
   text: string,
-): Promise<ArrayFile> {
+): Promise<Pick<Submitted, "array" | "failures">> {
   await withdrawCancel(studyFolder, array.trials);
   await writeArray(studyFolder, array);
   await writeFile(file, text);
@@ -153,10 +158,11 @@ async function submit(
     await writeArray(studyFolder, { ...array, notSubmitted: (error as Error).message });
     throw error;
   };
-  const jobs = await launcher.submit?.(array, file).catch(refused);
-  const recorded = { ...array, submittedAt: new Date().toISOString(), ...(jobs === undefined ? {} : { jobs }) };
+  const answer = await launcher.submit?.(array, file).catch(refused);
+  const jobs = answer === undefined ? {} : { jobs: answer.jobs };
+  const recorded = { ...array, submittedAt: new Date().toISOString(), ...jobs };
   await writeArray(studyFolder, recorded);
-  return recorded;
+  return { array: recorded, failures: answer?.failures ?? [] };
 }
 
 /** A crash between submission and record: the scheduler knows the array by its name, or it was never submitted. */

@@ -56,7 +56,7 @@ export interface TrialView {
 export interface StudyView {
   readonly trials: readonly TrialView[];
   readonly arrays: readonly ArrayFile[];
-  /** Schedulers that did not answer: what they have is unknown. */
+  /** Schedulers, or hosts of theirs, that did not answer: what they have is unknown. */
   readonly silent: readonly MerclabError[];
 }
 
@@ -87,8 +87,7 @@ export async function viewStudy(
   return { trials: await Promise.all(views), arrays, silent };
 }
 
-interface Task extends Omit<TaskState, "state"> {
-  readonly state: TaskState["state"] | "unknown";
+interface Task extends TaskState {
   readonly submittedAt: string | undefined;
 }
 
@@ -109,9 +108,10 @@ async function pollArrays(arrays: readonly ArrayFile[]): Promise<{ tasks: Map<st
       silent.push(error as MerclabError);
       return undefined;
     });
+    silent.push(...(answer?.silent ?? []));
     for (const array of group) {
       for (const [index, id] of array.trials.entries()) {
-        const found = answer?.get(array.name)?.get(index) ?? absent(array, answer !== undefined);
+        const found = answer?.tasks.get(array.name)?.get(index) ?? absent(array, answer !== undefined);
         const task = { ...found, submittedAt: array.submittedAt };
         const known = tasks.get(id);
         if (known === undefined || LIVENESS.indexOf(task.state) >= LIVENESS.indexOf(known.state)) {
@@ -125,7 +125,7 @@ async function pollArrays(arrays: readonly ArrayFile[]): Promise<{ tasks: Map<st
 
 const LIVENESS: readonly Task["state"][] = ["ended", "unknown", "waiting", "running"];
 
-function absent({ submittedAt, jobs = [] }: ArrayFile, didAnswer: boolean): Omit<Task, "submittedAt"> {
+function absent({ submittedAt, jobs = [] }: ArrayFile, didAnswer: boolean): TaskState {
   const job = jobs.join(", ");
   const age = Date.now() - Date.parse(submittedAt ?? "");
   return !didAnswer || age < UNKNOWN_MS
