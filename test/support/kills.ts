@@ -6,7 +6,7 @@ import { drawUniform, keyFromSeed } from "@merclab/core";
 import type { Running, Workplace } from "./cli.ts";
 
 /**
- * Shares of the kills. `group` is `exp run` with its workers, `node` are all supervisors with their trainers; what is
+ * Shares of the kills, once there was one of each. `group` is `exp run` with its workers, `node` are all supervisors with their trainers; what is
  * the shipper's falls to the last one where nothing ships.
  */
 const VICTIMS = {
@@ -60,7 +60,7 @@ export async function disturb(
       crew = Array.from({ length: way === "run" ? 1 : SUPERVISORS }, () => start(args));
     }
     const [when = 0, what = 0, which = 0] = draws.subarray(3 * killed);
-    const victim = chooseVictim(way, what, shipping !== undefined);
+    const victim = chooseVictim(way, what, shipping !== undefined, kills);
     const ended = Promise.all(crew.map((each) => each.ended));
     const over = await Promise.race([ended, momentOf(victim, when, crew)]);
     if (over !== undefined) {
@@ -103,12 +103,18 @@ export async function disturb(
   return { kills, codes };
 }
 
-function chooseVictim(way: Way, what: number, isShipped: boolean): Victim {
-  const shares = Object.entries(VICTIMS[way]) as [Victim, number][];
+function chooseVictim(way: Way, what: number, isShipped: boolean, kills: Disturbance["kills"]): Victim {
+  const all = Object.entries(VICTIMS[way]) as [Victim, number][];
+  const shares = all.filter(([victim]) => victim !== "shipper" || isShipped);
+  const spared = shares.filter(([victim]) => kills[victim] === 0);
+  const first = spared[Math.floor(what * spared.length)];
+  if (first !== undefined) {
+    return first[0];
+  }
   let upTo = 0;
   for (const [victim, share] of shares) {
     upTo += share;
-    if (what < upTo && (victim !== "shipper" || isShipped)) {
+    if (what < upTo) {
       return victim;
     }
   }
