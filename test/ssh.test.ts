@@ -69,7 +69,7 @@ afterAll(async () => {
     await until(() => place.processes().length === 0, "all hosts to end");
     place.remove();
   }
-});
+}, TIMEOUT_MS);
 
 describe.skipIf(!isThere)("hosts behind ssh", () => {
   test(

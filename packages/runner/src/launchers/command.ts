@@ -138,20 +138,20 @@ async function poll(arrays: readonly ArrayFile[], given: Options): Promise<Poll>
       }
     },
   );
-  const tasks = arrays.map(({ name, jobs = [], trials }) => {
+  const stateOf = (jobs: readonly string[]): TaskState => {
     const living = jobs.filter((job) => alive.has(job));
-    const unheard = [...byHost(jobs).keys()].filter((host) => silent.has(host));
-    const task: TaskState =
-      living.length > 0
-        ? {
-            state: "waiting",
-            detail: living.length === 1 ? "for its worker" : `for one of ${living.length} workers`,
-            job: living.join(", "),
-          }
-        : unheard.length > 0
-          ? { state: "unknown", detail: `no answer from ${unheard.join(", ")}`, job: jobs.join(", ") }
-          : { state: "ended", detail: "its workers have ended", job: jobs.join(", ") };
-    return [name, new Map(trials.map((_, index) => [index, task] as const))] as const;
+    if (living.length > 0) {
+      const detail = living.length === 1 ? "for its worker" : `for one of ${living.length} workers`;
+      return { state: "waiting", detail, job: living.join(", ") };
+    }
+    const job = jobs.join(", ");
+    return [...byHost(jobs).keys()].some((host) => silent.has(host))
+      ? { state: "unknown", detail: "its workers' host does not answer", job }
+      : { state: "ended", detail: "its workers have ended", job };
+  };
+  const tasks = arrays.map(({ name, jobs = [], trials }) => {
+    const state = stateOf(jobs);
+    return [name, new Map(trials.map((_, index) => [index, state] as const))] as const;
   });
   return { tasks: new Map(tasks), silent: [...silent.values()] };
 }
