@@ -1,5 +1,7 @@
 // The scheduler, with workers that are small scripts: what runs, what is kept, what is told.
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
@@ -102,6 +104,27 @@ test("every trial runs once, no more than `jobs` at a time, and a second call fi
   expect(await run()).toMatchObject({ done: 4, failed: 0, cancelled: 0 });
   expect(told()).toEqual(["found 0", "found 1", "found 2", "found 3"]);
   expect(log()).toHaveLength(8);
+});
+
+test("a trial that was killed after its result keeps nothing of who trained it, but for one who lives", async () => {
+  const { run, runsFolder } = await bench();
+  await run();
+  const [dead, living] = await readTrials(runsFolder, "study");
+  const owner = { host: hostname(), token: "theirs", at: new Date().toISOString() };
+  const ended = spawnSync("true").pid;
+  for (const [trial, pid] of [
+    [dead, ended],
+    [living, process.pid],
+  ] as const) {
+    write(trial?.folder ?? "", {
+      "lease/owner.json": JSON.stringify({ ...owner, pid }),
+      heartbeat: JSON.stringify({ token: owner.token, at: owner.at }),
+    });
+  }
+  expect(await run()).toMatchObject({ done: 4 });
+  const left = (trial: typeof dead) =>
+    readdirSync(trial?.folder ?? "").filter((name) => /^(lease|heartbeat)/.test(name));
+  expect([left(dead), left(living)]).toEqual([[], ["heartbeat", "lease"]]);
 });
 
 test("a failing trial says why; the others are finished; the next call passes it over, or repeats it when asked to", async () => {

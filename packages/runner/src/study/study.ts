@@ -1,6 +1,7 @@
 // Runs a study: whatever the plan contains and the store lacks, in worker processes. Folders are the truth, so the
 // same call after any crash goes on where the files end. What failed for a reason that lies in the trial is passed over
 // until it is asked for; what ran out of memory gets a second try without neighbours.
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MerclabError } from "@merclab/core";
@@ -124,7 +125,7 @@ async function findTasks(
   for (const [at, spec] of plan.trials.entries()) {
     const { folder, result, status } = stored[at] as StoredTrial;
     if (result !== undefined) {
-      await rm(join(folder, TRIAL_FILES.checkpoint), { force: true }); // where a kill came between result and this
+      await removeRemains(folder);
       outcome.done += 1;
       onEvent({ type: "found", spec, folder, result });
     } else if (!retryFailed && isPassedOver(status)) {
@@ -141,6 +142,17 @@ async function findTasks(
     }
   }
   return { together, alone };
+}
+
+/** What stays in the folder of a trial that is done where a kill came right after its result. */
+async function removeRemains(folder: string): Promise<void> {
+  await rm(join(folder, TRIAL_FILES.checkpoint), { force: true });
+  if (existsSync(join(folder, TRIAL_FILES.lease))) {
+    const taken = takeLease(folder);
+    if ("lease" in taken) {
+      taken.lease.release();
+    }
+  }
 }
 
 /** Runs tasks side by side, and then, one at a time, those that ran out of memory. */
