@@ -88,6 +88,11 @@ test(
     expect(silent).toMatchObject({ code: 0, stdout: "" });
     expect(silent.stderr).toMatch(/^unknown squeue failed: .*Unable to contact slurm controller/m);
     expect(silent.stderr).toContain("2 of 2 trials wait or run already; they are left alone.");
+    const asJson = await expWith("silent", ...SUBMIT, ENDLESS, "--json");
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      submitted: [],
+      silent: [expect.stringMatching(/^squeue failed: /)],
+    });
     expect(arraysOf(place.folder)).toHaveLength(3);
     const local = await exp("run", "tiny", "--seeds", "1", ENDLESS);
     expect(local.code).toBe(1);

@@ -55,7 +55,13 @@ export async function submit(
       launcher: launcher.name,
       isDryRun,
       throttled: throttled.map(({ array, tasks }) => ({ number: array.number, jobs: array.jobs, tasks })),
-      submitted: submitted.map(({ array, file, text }) => ({ ...array, file, ...(isDryRun ? { text } : {}) })),
+      submitted: submitted.map(({ array, file, text, failures }) => ({
+        ...array,
+        file,
+        ...(isDryRun ? { text } : {}),
+        failures: failures.map(({ message }) => message),
+      })),
+      silent: submission.silent.map(({ message }) => message),
       trials: trials.map(({ spec, state, detail, job }) => ({
         id: spec.id,
         label: trialLabel(spec),
