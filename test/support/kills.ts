@@ -6,8 +6,8 @@ import { drawUniform, keyFromSeed } from "@merclab/core";
 import type { Running, Workplace } from "./cli.ts";
 
 /**
- * Shares of the kills, once there was one of each. `group` is `exp run` with its workers, `node` are all supervisors with their trainers; what is
- * the shipper's falls to the last one where nothing ships.
+ * Shares of the kills, once there was one of each. `group` is `exp run` with its workers, `node` are all supervisors
+ * with their trainers; what is the shipper's falls to the last one where nothing ships.
  */
 const VICTIMS = {
   run: { shipper: 0.06, runner: 0.12, group: 0.12, worker: 0.7 },

@@ -213,6 +213,14 @@ test("commands are filled in, ids are found, and jobs are asked for and ended ho
     "n1 true 41",
     "n2 true 42",
   ]);
+  const submissions = () => readFileSync(join(folder, "calls"), "utf8").split("started").length - 1;
+  const before = submissions();
+  const unread = createLauncher({
+    kind: "command",
+    options: { submit: `${remote} {host} "echo started"`, job: "as (\\d+)$", hosts: ["n1", "n2"] },
+  });
+  expect(await errorOf(() => unread.submit?.(array, join(folder, "4.sh")))).toMatch(/no job id .* "started"/);
+  expect(submissions() - before).toBe(1); // no more jobs that nobody knows
   const mute = createLauncher({ kind: "command", options: { submit: "true" } });
   expect(await errorOf(() => mute.submit?.(array, join(folder, "4.sh")))).toMatch(
     /^config \| launcher.submit: true \| no job id in what the command printed: "" \| launcher.job/,

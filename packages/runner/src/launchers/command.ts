@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ArrayFile } from "./array-file.ts";
 import { call } from "./call.ts";
 import { jobLines } from "./job-script.ts";
-import { defineLauncher, type Launcher, type Poll, type Submitted, type TaskState } from "./launcher.ts";
+import { defineLauncher, type Launcher, type Poll, type SubmittedJobs, type TaskState } from "./launcher.ts";
 import { shellWord } from "./shell.ts";
 
 /** {name}, but not ${name}, which is the shell's. */
@@ -85,18 +85,23 @@ export const commandLauncher = defineLauncher({
   }),
 });
 
-async function submit(array: ArrayFile, file: string, given: Options): Promise<Submitted> {
+async function submit(array: ArrayFile, file: string, given: Options): Promise<SubmittedJobs> {
   const hosts = given.hosts ?? [""];
   const workers = Math.min(array.trials.length, given.workers ?? hosts.length);
   const jobs: string[] = [];
   const failures: MerclabError[] = [];
   for (let worker = 0; worker < workers; worker++) {
     const host = hosts[worker % hosts.length] ?? "";
+    const log = file.replace(/\.sh$/, `-${worker}.out`);
+    const values = { script: file, name: array.name, log, host, worker: String(worker) };
     try {
-      const id = await startWorker(array, file, worker, host, given);
-      jobs.push(jobOf(host, id));
+      jobs.push(jobOf(host, jobIdIn(await shell("submit", given, values), given)));
     } catch (error) {
       failures.push(error as MerclabError);
+      // Another host may answer; what cannot be read, or one scheduler that refuses, is the same for all.
+      if (error instanceof UnreadableAnswer || host === "") {
+        break;
+      }
     }
   }
   if (jobs.length === 0 && failures[0] !== undefined) {
@@ -105,22 +110,19 @@ async function submit(array: ArrayFile, file: string, given: Options): Promise<S
   return { jobs, failures };
 }
 
-/** @returns id of the job */
-async function startWorker(array: ArrayFile, file: string, worker: number, host: string, given: Options) {
-  const log = file.replace(/\.sh$/, `-${worker}.out`);
-  const values = { script: file, name: array.name, log, host, worker: String(worker) };
-  const printed = (await shell("submit", given, values)).trim();
+/** A job was started, and nobody knows its id. */
+class UnreadableAnswer extends MerclabError {}
+
+function jobIdIn(answer: string, given: Options): string {
+  const printed = answer.trim();
   const match = new RegExp(given.job).exec(printed);
   const id = match?.[1] ?? match?.[0];
   if (id === undefined || id === "") {
-    throw new MerclabError(
-      "config",
-      `no job id in what the command printed: ${JSON.stringify(printed.slice(0, 200))}`,
-      {
-        where: `launcher.submit: ${given.submit}`,
-        hint: `launcher.job, a regular expression, says where it stands; it is ${given.job}`,
-      },
-    );
+    const shown = JSON.stringify(printed.slice(0, 200));
+    throw new UnreadableAnswer("config", `no job id in what the command printed: ${shown}`, {
+      where: `launcher.submit: ${given.submit}`,
+      hint: `launcher.job, a regular expression, says where it stands; it is ${given.job}`,
+    });
   }
   return id;
 }

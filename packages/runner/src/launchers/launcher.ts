@@ -36,7 +36,7 @@ export interface TaskState {
 }
 
 /** What became of a submission. */
-export interface Submitted {
+export interface SubmittedJobs {
   /** As the scheduler calls them. */
   readonly jobs: readonly string[];
   /** Why some are not there; the others train all trials. */
@@ -58,7 +58,7 @@ export interface Launcher {
   /** The script or manifest of an array. */
   render(template: JobTemplate): string;
   /** Absent where a user applies what was rendered. @throws MerclabError where nothing was submitted */
-  submit?(array: ArrayFile, file: string): Promise<Submitted>;
+  submit?(array: ArrayFile, file: string): Promise<SubmittedJobs>;
   /**
    * The jobs of arrays whose submission was not recorded, by the arrays' names; absent where the scheduler cannot be asked.
    *
